@@ -1,0 +1,42 @@
+//! The seam for CPU work: core compresses and indexes in jobs, and never spawns a thread or a task itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A piece of CPU work that owns all that it needs.
+pub type Job = Box<dyn FnOnce() + Send + 'static>;
+
+/// Runs jobs: inline, on a pool, or wherever its user likes.
+///
+/// A job may be run at once, later, on any thread, or be dropped without being run; the batcher notices a dropped
+/// job and keeps its data. Jobs do not block and do not wait for each other, so any pool with at least one thread
+/// makes progress.
+pub trait Executor: fmt::Debug + Send + Sync {
+    /// Takes a job to be run.
+    fn execute(&self, job: Job);
+
+    /// How many jobs run at the same time; 1 where unknown.
+    fn parallelism(&self) -> usize {
+        1
+    }
+}
+
+/// Runs each job at once on the calling thread: the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Inline;
+
+impl Executor for Inline {
+    fn execute(&self, job: Job) {
+        job();
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<E: Executor + ?Sized> Executor for Arc<E> {
+    fn execute(&self, job: Job) {
+        (**self).execute(job);
+    }
+    fn parallelism(&self) -> usize {
+        (**self).parallelism()
+    }
+}
