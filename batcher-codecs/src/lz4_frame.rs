@@ -67,8 +67,8 @@ pub(crate) fn decode(
     let mut rest = Rest { frame, offset: HEADER_LEN };
     let chunk_len = chunk_len(content.len()).0;
     for chunk in content.chunks_mut(chunk_len) {
-        let size = rest.size()?;
         let start = rest.offset;
+        let size = rest.size()?;
         let malformed = |reason| CodecError::Malformed { offset: start, reason };
         let body_len = (size & !STORED) as usize;
         if size & STORED != 0 {
