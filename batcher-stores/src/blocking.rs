@@ -9,7 +9,9 @@ use tokio::task::JoinError;
 /// # Errors
 ///
 /// The work panicked on the pool, or the runtime shut down before it started.
-pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+pub(crate) async fn run<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
     match Handle::try_current() {
         Ok(runtime) => runtime.spawn_blocking(work).await,
         Err(_) => Ok(work()),

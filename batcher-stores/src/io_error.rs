@@ -44,7 +44,7 @@ pub(crate) fn kind(error: &io::Error, operation: Operation) -> StoreErrorKind {
 /// `error` and what caused it, outermost first.
 #[cfg(any(feature = "object-store", feature = "opendal"))]
 pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
 /// The I/O error at the bottom of `error`, if there is one.

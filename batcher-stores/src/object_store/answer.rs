@@ -60,7 +60,9 @@ impl Answer {
             Some("AccessDenied" | "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => {
                 return StoreErrorKind::Denied;
             }
-            Some("EntityTooLarge" | "KeyTooLongError" | "RequestBodyTooLarge") => return StoreErrorKind::TooLarge,
+            Some("EntityTooLarge" | "KeyTooLongError" | "RequestBodyTooLarge") => {
+                return StoreErrorKind::TooLarge;
+            }
             Some("QuotaExceeded" | "XMinioStorageFull") => return StoreErrorKind::NoSpace,
             _ => {}
         }

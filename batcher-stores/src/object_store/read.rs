@@ -1,7 +1,9 @@
 //! Ranged reads, with the ranges that `object_store` and its servers refuse.
 
 use ::object_store::path::Path;
-use ::object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
+use ::object_store::{
+    GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt,
+};
 use batcher_core::{Operation, ReadRange, ReadReply, StoreError, StoreErrorKind};
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
