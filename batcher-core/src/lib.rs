@@ -1,5 +1,6 @@
 //! Core of the checkpoint batcher: the traits, the container format, the batcher and the reader.
 
+pub mod adaptor;
 mod codec;
 mod executor;
 mod name;
@@ -10,6 +11,9 @@ mod source;
 mod store_error;
 mod timer;
 
+pub use adaptor::{
+    Limit, Meter, MeterSnapshot, OperationStats, Prefix, Readings, Retry, RetryPolicy, Timeout,
+};
 pub use codec::{Codec, CodecError, CodecId, MAX_CODEC_PARAMS};
 pub use executor::{Executor, Inline, Job};
 pub use name::{MAX_NAME_LEN, check_name};

@@ -120,8 +120,10 @@ impl StoreError {
     /// name or a missing capability did not happen; of everything else that changes the store one cannot know.
     #[must_use]
     pub fn new(kind: StoreErrorKind, operation: Operation, object: impl Into<String>) -> Self {
-        let refused =
-            matches!(kind, StoreErrorKind::Denied | StoreErrorKind::Unsupported | StoreErrorKind::InvalidInput);
+        let refused = matches!(
+            kind,
+            StoreErrorKind::Denied | StoreErrorKind::Unsupported | StoreErrorKind::InvalidInput
+        );
         let reads = matches!(
             operation,
             Operation::Read | Operation::Size | Operation::List | Operation::Open | Operation::StartMultipart
