@@ -15,12 +15,12 @@
 //! use batcher_codecs::{Raw, registry};
 //! use batcher_core::{Codec, CodecError};
 //!
-//! let mut frame = Vec::new();
-//! Raw.encode(b"state", &mut frame)?;
+//! let mut frame = vec![0; Raw.max_frame_len(5)];
+//! let len = Raw.encode(b"state", &mut frame)?;
 //!
 //! let decoder = registry().decoder(Raw.id(), Raw.params())?.expect("a codec of this crate");
 //! let mut block = [0; 5];
-//! decoder.decode(&frame, &mut block)?;
+//! decoder.decode(&frame[..len], &mut block)?;
 //! assert_eq!(&block, b"state");
 //! # Ok::<(), CodecError>(())
 //! ```

@@ -26,12 +26,13 @@ use crate::pool::Pool;
 /// use batcher_core::{Codec, CodecError};
 ///
 /// let block = b"key=value;".repeat(100);
-/// let mut frame = Vec::new();
-/// Lz4::default().encode(&block, &mut frame)?;
-/// assert!(frame.len() < 100);
+/// let codec = Lz4::default();
+/// let mut frame = vec![0; codec.max_frame_len(block.len())];
+/// let len = codec.encode(&block, &mut frame)?;
+/// assert!(len < 100);
 ///
 /// let mut decoded = vec![0; block.len()];
-/// Lz4::default().decode(&frame, &mut decoded)?;
+/// codec.decode(&frame[..len], &mut decoded)?;
 /// assert_eq!(decoded, block);
 /// # Ok::<(), CodecError>(())
 /// ```
@@ -49,11 +50,11 @@ impl Codec for Lz4 {
         lz4_frame::max_frame_len(block_len)
     }
 
-    fn encode(&self, block: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
         let mut workspace = self.workspaces.take().unwrap_or_default();
-        lz4_frame::encode(block, frame, &mut workspace);
+        let len = lz4_frame::encode(block, frame, &mut workspace);
         self.workspaces.put_back(workspace);
-        Ok(())
+        len
     }
 
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {

@@ -47,15 +47,18 @@ impl Codec for Lz4Block {
     /// # Errors
     ///
     /// [`CodecError::WrongLength`] for a block of more than `0x7E00_0000` bytes, the format's limit.
-    fn encode(&self, block: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
         let too_long = CodecError::WrongLength { expected: MAX_BLOCK_LEN, actual: block.len() };
         if block.len() > MAX_BLOCK_LEN {
             return Err(too_long);
         }
         let mut workspace = self.workspaces.take().unwrap_or_default();
-        frame.extend_from_slice(workspace.compress(block).ok_or(too_long)?);
+        let packed = workspace.compress(block).ok_or(too_long)?;
+        let (len, room) = (packed.len(), frame.len());
+        let place = frame.get_mut(..len).ok_or(CodecError::WrongLength { expected: len, actual: room })?;
+        place.copy_from_slice(packed);
         self.workspaces.put_back(workspace);
-        Ok(())
+        Ok(len)
     }
 
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {

@@ -39,9 +39,14 @@ pub(crate) fn max_frame_len(content_len: usize) -> usize {
     content_len.saturating_add(HEADER_LEN + sizes * SIZE_LEN)
 }
 
-/// Appends the frame of `content` to `frame`.
-pub(crate) fn encode(content: &[u8], frame: &mut Vec<u8>, coder: &mut impl ChunkCoder) {
-    frame.extend_from_slice(&header(content.len()));
+/// Writes the frame of `content` to the front of `frame` and returns its length.
+pub(crate) fn encode(
+    content: &[u8],
+    frame: &mut [u8],
+    coder: &mut impl ChunkCoder,
+) -> Result<usize, CodecError> {
+    let mut out = Out { frame, len: 0 };
+    out.put(&header(content.len()))?;
     for chunk in content.chunks(chunk_len(content.len()).0) {
         let (body, stored) = match coder.pack(chunk) {
             Some(packed) if packed.len() < chunk.len() => (packed, 0),
@@ -49,12 +54,28 @@ pub(crate) fn encode(content: &[u8], frame: &mut Vec<u8>, coder: &mut impl Chunk
         };
         #[expect(clippy::cast_possible_truncation, reason = "no chunk is longer than MAX_CHUNK_LEN")]
         let size = body.len() as u32 | stored;
-        // With the end mark, so that the usual frame of one chunk grows its vector once and to the byte.
-        frame.reserve(SIZE_LEN + body.len() + END_MARK.len());
-        frame.extend_from_slice(&size.to_le_bytes());
-        frame.extend_from_slice(body);
+        out.put(&size.to_le_bytes())?;
+        out.put(body)?;
     }
-    frame.extend_from_slice(&END_MARK);
+    out.put(&END_MARK)?;
+    Ok(out.len)
+}
+
+/// The part of a buffer that is written.
+struct Out<'a> {
+    frame: &'a mut [u8],
+    len: usize,
+}
+
+impl Out<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        let end = self.len + bytes.len();
+        let room = self.frame.len();
+        let place = self.frame.get_mut(self.len..end);
+        place.ok_or(CodecError::WrongLength { expected: end, actual: room })?.copy_from_slice(bytes);
+        self.len = end;
+        Ok(())
+    }
 }
 
 /// Decodes a frame that [`encode`] may have written, and none other, into exactly `content`.

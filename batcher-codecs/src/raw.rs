@@ -13,9 +13,8 @@ use crate::lz4_frame::{self, ChunkCoder};
 /// use batcher_codecs::Raw;
 /// use batcher_core::{Codec, CodecError};
 ///
-/// let mut frame = Vec::new();
-/// Raw.encode(b"state", &mut frame)?;
-/// assert_eq!(frame.len(), 5 + 23);
+/// let mut frame = [0; 5 + 23];
+/// assert_eq!(Raw.encode(b"state", &mut frame)?, 5 + 23);
 /// let mut block = [0; 5];
 /// Raw.decode(&frame, &mut block)?;
 /// assert_eq!(&block, b"state");
@@ -33,9 +32,8 @@ impl Codec for Raw {
         lz4_frame::max_frame_len(block_len)
     }
 
-    fn encode(&self, block: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
-        lz4_frame::encode(block, frame, &mut StoredOnly);
-        Ok(())
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+        lz4_frame::encode(block, frame, &mut StoredOnly)
     }
 
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {

@@ -36,19 +36,20 @@ const MAX_REUSABLE_LEVEL: i32 = 3;
 /// use batcher_core::{Codec, CodecError};
 ///
 /// let block = b"key=value;".repeat(100);
-/// let mut frame = Vec::new();
-/// Zstd::new(9)?.encode(&block, &mut frame)?;
-/// assert!(frame.len() < 100);
+/// let codec = Zstd::new(9)?;
+/// let mut frame = vec![0; codec.max_frame_len(block.len())];
+/// let len = codec.encode(&block, &mut frame)?;
+/// assert!(len < 100);
 ///
 /// let mut decoded = vec![0; block.len()];
-/// Zstd::default().decode(&frame, &mut decoded)?;
+/// Zstd::default().decode(&frame[..len], &mut decoded)?;
 /// assert_eq!(decoded, block);
 /// # Ok::<(), CodecError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Zstd {
     level: i32,
-    compressors: Arc<Pool<Compressor>>,
+    compressors: Arc<Pool<CCtx<'static>>>,
     decompressors: Arc<Pool<DCtx<'static>>>,
 }
 
@@ -94,11 +95,16 @@ impl Codec for Zstd {
         zstd_safe::compress_bound(block_len)
     }
 
-    fn encode(&self, block: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
-        let mut compressor = self.compressors.take().unwrap_or_default();
-        frame.extend_from_slice(compressor.compress(self.level, block)?);
-        self.compressors.put_back(compressor);
-        Ok(())
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+        let mut context = match self.compressors.take() {
+            Some(context) => context,
+            None => new_context(self.level)?,
+        };
+        let len = context.compress2(frame, block).map_err(library)?;
+        if self.level <= MAX_REUSABLE_LEVEL {
+            self.compressors.put_back(context);
+        }
+        Ok(len)
     }
 
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
@@ -115,30 +121,6 @@ impl Codec for Zstd {
         } else {
             Err(CodecError::WrongLength { expected: block.len(), actual: len })
         }
-    }
-}
-
-/// A compression context, kept where that is safe, and an output buffer: given room in the caller's buffer instead,
-/// the caller would be left holding memory for blocks that do not shrink.
-#[derive(Default)]
-struct Compressor {
-    context: Option<CCtx<'static>>,
-    output: Vec<u8>,
-}
-
-impl Compressor {
-    fn compress(&mut self, level: i32, block: &[u8]) -> Result<&[u8], CodecError> {
-        let mut context = match self.context.take() {
-            Some(context) => context,
-            None => new_context(level)?,
-        };
-        self.output.clear();
-        self.output.reserve(zstd_safe::compress_bound(block.len()));
-        context.compress2(&mut self.output, block).map_err(library)?;
-        if level <= MAX_REUSABLE_LEVEL {
-            self.context = Some(context);
-        }
-        Ok(&self.output)
     }
 }
 

@@ -8,7 +8,7 @@ use futures_channel::oneshot;
 
 use crate::batch::{Block, Cut, Encoding, Entries, Intake, Sealed, encoded, release, seal};
 use crate::delivery::{Delivery, DeliveryConfig, OpenUpload, Undelivered};
-use crate::epochs::Epochs;
+use crate::epochs::{Closed, Epochs};
 use crate::{
     AddError, BatchHandle, BatchId, BatchMetrics, BatcherBuilder, BlobStore, Codec, CodecError, FlushError,
     FlushErrorKind, FlushReport, Naming,
@@ -19,7 +19,8 @@ use crate::{
 /// Blobs are compressed while they arrive, in blocks, by the [executor](BatcherBuilder::executor). What has been
 /// added is held until the store has acknowledged it: a flush that fails, or whose future is dropped at any point, loses
 /// nothing, and flushing the same epoch again writes the same object byte for byte, followed by another with what was
-/// added since. Flushing another epoch instead takes the blobs along into that epoch's object.
+/// added since. Flushing another epoch instead takes the blobs along into that epoch's object, and the epoch that failed
+/// is given up for good.
 ///
 /// A key that is added twice before a flush keeps the last blob only.
 ///
@@ -160,6 +161,17 @@ impl<S: BlobStore> Batcher<S> {
         self.len() == 0
     }
 
+    /// The part number that the next new object of this epoch will have: 0 where this batcher has not flushed the epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`EpochGivenUp`](FlushErrorKind::EpochGivenUp) and [`EpochForgotten`](FlushErrorKind::EpochForgotten), as a flush of
+    /// the epoch would answer.
+    pub fn next_part(&self, epoch: u64) -> Result<u64, FlushError> {
+        let id = BatchId { writer: self.writer.clone(), epoch, part: 0 };
+        self.epochs.peek(epoch).map_err(|closed| FlushError::new(closed.into(), &id, ""))
+    }
+
     /// The counters.
     #[must_use]
     pub fn metrics(&self) -> &Arc<BatchMetrics> {
@@ -222,10 +234,7 @@ impl<S: BlobStore> Batcher<S> {
             return Ok(false);
         }
         let mut id = BatchId { writer: self.writer.clone(), epoch, part: 0 };
-        id.part = self
-            .epochs
-            .next(epoch)
-            .map_err(|oldest| FlushError::new(FlushErrorKind::EpochForgotten { oldest }, &id, ""))?;
+        id.part = self.epochs.next(epoch).map_err(|closed| FlushError::new(closed.into(), &id, ""))?;
         self.carried.append(self.intake.cut());
         let cut = std::mem::take(&mut self.carried);
         self.pending = Some(Pending {
@@ -249,6 +258,7 @@ impl<S: BlobStore> Batcher<S> {
             let _ = answered.await;
         }
         if let Some(pending) = self.pending.take() {
+            self.epochs.give_up(pending.id.epoch);
             let entries = std::mem::take(&mut *pending.lock());
             let mut cut = Cut { entries, blocks: pending.blocks, added_bytes: pending.added_bytes };
             cut.append(std::mem::take(&mut self.carried));
@@ -287,6 +297,15 @@ impl<S: BlobStore> Batcher<S> {
         release(&pending.blocks, self.intake.encoding());
         self.pending = None;
         Ok(Some(receipt))
+    }
+}
+
+impl From<Closed> for FlushErrorKind {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::GivenUp => Self::EpochGivenUp,
+            Closed::Forgotten { oldest } => Self::EpochForgotten { oldest },
+        }
     }
 }
 

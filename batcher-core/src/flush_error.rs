@@ -20,6 +20,10 @@ pub enum FlushErrorKind {
     /// The codec failed, or the executor dropped its job, or the batch is larger than the format can hold.
     #[error("the batch could not be encoded")]
     Encode(#[source] CodecError),
+    /// An earlier flush of this epoch failed and another epoch was flushed instead, which took the blobs along. Go on with
+    /// a newer epoch.
+    #[error("the epoch was given up for another")]
+    EpochGivenUp,
     /// The epoch is older than the batcher remembers having flushed: it can no longer tell which names it has used for
     /// it. Flush a newer one.
     #[error("the epoch is older than {oldest}, the oldest that is remembered")]

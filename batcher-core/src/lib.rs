@@ -1,5 +1,6 @@
 //! Core of the checkpoint batcher: the traits, the container format, the batcher and the reader.
 
+pub mod adaptor;
 mod batch;
 mod batcher;
 mod builder;
@@ -21,6 +22,9 @@ mod source;
 mod store_error;
 mod timer;
 
+pub use adaptor::{
+    Limit, Meter, MeterSnapshot, OperationStats, Prefix, Readings, Retry, RetryPolicy, Timeout,
+};
 pub use batch::{AddError, AddErrorKind, BatchHandle};
 pub use batcher::Batcher;
 pub use builder::{BatcherBuilder, ConfigError};

@@ -76,7 +76,9 @@ impl Noise {
 }
 
 pub(crate) fn encode(codec: &dyn Codec, block: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::new();
-    codec.encode(block, &mut frame).unwrap();
+    // What stands in the buffer before must make no difference.
+    let mut frame = vec![0xA5; codec.max_frame_len(block.len())];
+    let len = codec.encode(block, &mut frame).unwrap();
+    frame.truncate(len);
     frame
 }
