@@ -59,11 +59,7 @@ fn a_frame_depends_on_its_block_alone() {
         let expected: Vec<_> = blocks.iter().map(|block| encode(&*codecs()[fresh], block)).collect();
         let encode_all = |turn: usize| {
             for at in (0..3 * blocks.len()).map(|at| (at * 5 + turn) % blocks.len()) {
-                assert!(
-                    encode(&*codec, &blocks[at]) == expected[at],
-                    "{codec:?}, {} bytes",
-                    blocks[at].len()
-                );
+                assert!(encode(&*codec, blocks[at]) == expected[at], "{codec:?}, {} bytes", blocks[at].len());
             }
         };
         encode_all(0);

@@ -143,7 +143,7 @@ fn what_no_tool_takes_is_refused() {
     let frames = [
         (4, foreign(OURS | RESERVED, KIB_64, &[block])),
         (4, foreign(OURS | DICTIONARY, KIB_64, &[block])),
-        (4, foreign(OURS ^ (VERSION | 2 * VERSION), KIB_64, &[block])),
+        (4, foreign(OURS ^ 0b1100_0000, KIB_64, &[block])),
         (5, foreign(OURS, KIB_64 | 1, &[block])),
         (5, foreign(OURS, 3 << 4, &[block])),
         (6, with(6, 99)),
@@ -222,6 +222,16 @@ fn the_length_in_the_header_is_named() {
             Err(CodecError::WrongLength { expected: 100, actual: usize::MAX })
         ));
     }
+}
+
+/// The tool takes it, but then one block would have two frames.
+#[test]
+fn a_packed_block_that_did_not_shrink_is_refused() {
+    let mut frame = foreign(OURS, KIB_64, &[b"state"]);
+    // A length of literals in front, and no longer stored.
+    frame.splice(15..20, *b"\x06\0\0\0\x50s");
+    assert_eq!(tools::decode("lz4", &frame, Some(b"state")).as_deref(), Some(&b"state"[..]));
+    assert_eq!(refused_at(&Lz4::default(), &frame, 5), 15);
 }
 
 /// Where a flip is not noticed, the tool does not notice either: what is taken here is a standard frame.

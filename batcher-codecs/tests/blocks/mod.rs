@@ -11,13 +11,14 @@ const MAX_LEN: usize = 9 << 20;
 
 /// All codecs of the features that are on.
 pub(crate) fn codecs() -> Vec<Box<dyn Codec>> {
+    #[cfg_attr(not(any(feature = "lz4", feature = "zstd")), expect(unused_mut, reason = "nothing to add"))]
     let mut codecs: Vec<Box<dyn Codec>> = vec![Box::new(batcher_codecs::Raw)];
     #[cfg(feature = "lz4")]
     codecs.push(Box::new(batcher_codecs::Lz4::default()));
     #[cfg(feature = "lz4")]
     codecs.push(Box::new(batcher_codecs::Lz4Block::default()));
     #[cfg(feature = "zstd")]
-    for level in [-7, 1, 3, 5, 9] {
+    for level in [-7, 1, 3, 9] {
         codecs.push(Box::new(batcher_codecs::Zstd::new(level).unwrap()));
     }
     codecs
