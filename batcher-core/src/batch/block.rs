@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use super::Buffers;
+use crate::codec::checked_len;
 use crate::format::crc;
 use crate::{Codec, CodecError, Executor};
 
@@ -165,11 +166,8 @@ impl EncodeJob {
         if buffer.len() < longest {
             buffer.resize(longest, 0);
         }
-        let len = codec.encode(raw, &mut buffer)?;
-        let frame = buffer
-            .get(..len)
-            .filter(|frame| !frame.is_empty())
-            .ok_or(CodecError::WrongLength { expected: longest, actual: len })?;
+        let len = checked_len(codec.encode(raw, &mut buffer)?, longest)?;
+        let frame = &buffer[..len];
         let encoded = EncodedBlock {
             frame_crc: crc(frame),
             frame: Bytes::copy_from_slice(frame),
