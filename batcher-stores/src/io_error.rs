@@ -8,13 +8,15 @@ use batcher_core::{Operation, StoreErrorKind};
 /// The kind of an I/O error that `operation` met.
 pub(crate) fn kind(error: &io::Error, operation: Operation) -> StoreErrorKind {
     use io::ErrorKind;
-    let reads = matches!(operation, Operation::Read | Operation::Size | Operation::List);
+    let looks = matches!(operation, Operation::Read | Operation::Size | Operation::List | Operation::Delete);
     match error.kind() {
         ErrorKind::NotFound => StoreErrorKind::NotFound,
         ErrorKind::AlreadyExists => StoreErrorKind::AlreadyExists,
         // A name leads through an object, or to a directory of objects: there is no object of that name, and none
         // can be made.
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory if reads => StoreErrorKind::NotFound,
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty if looks => {
+            StoreErrorKind::NotFound
+        }
         ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
         | ErrorKind::DirectoryNotEmpty
