@@ -1,5 +1,6 @@
 //! What an operating system's error means to a store.
 
+#[cfg(any(feature = "object-store", feature = "opendal"))]
 use std::error::Error;
 use std::io;
 

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use batcher_core::{BlobSink, BlobSource, Outcome, PutMode, StoreErrorKind};
+use batcher_core::{BlobSink, Outcome, PutMode, StoreErrorKind};
 use batcher_stores::LocalStore;
 use contract::{listed, payload, whole};
 use pollster::block_on;

@@ -11,6 +11,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Outcome, Payload, PutMode, ReadRange, StoreError, StoreErrorKind};
@@ -18,17 +19,23 @@ use batcher_stores::ObjectStoreSink;
 use object_store::aws::AmazonS3Builder;
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
-/// Answers the requests to it in turn; the last answer goes on for ever. An empty one hangs up, `wait` says nothing.
-fn serve(answers: Vec<String>) -> String {
+/// A server on a loopback socket, and the first lines of what it is asked.
+struct Server {
+    address: String,
+    requests: Receiver<String>,
+}
+
+/// Answers requests in turn; the last answer goes on for ever. An empty one hangs up, `wait` says nothing.
+fn serve(answers: Vec<String>) -> Server {
+    let (asked, requests) = channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut next = 0;
         for connection in listener.incoming() {
             let mut connection = connection.unwrap();
-            if read_request(&connection).is_none() {
-                continue;
-            }
+            let Some(request) = read_request(&connection) else { continue };
+            let _ = asked.send(request);
             let answer = &answers[next.min(answers.len() - 1)];
             next += 1;
             if answer == "wait" {
@@ -38,11 +45,13 @@ fn serve(answers: Vec<String>) -> String {
             }
         }
     });
-    format!("http://{address}")
+    Server { address: format!("http://{address}"), requests }
 }
 
-fn read_request(connection: &TcpStream) -> Option<()> {
+fn read_request(connection: &TcpStream) -> Option<String> {
     let mut reader = BufReader::new(connection);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -56,7 +65,7 @@ fn read_request(connection: &TcpStream) -> Option<()> {
             break;
         }
     }
-    reader.take(length).read_to_end(&mut Vec::new()).ok().map(|_| ())
+    reader.take(length).read_to_end(&mut Vec::new()).ok().map(|_| first)
 }
 
 fn answer(status: u16, headers: &str, body: &str) -> String {
@@ -75,7 +84,7 @@ fn code(status: u16, code: &str) -> String {
 fn sink(answers: Vec<String>, max_retries: usize) -> ObjectStoreSink {
     let backoff = BackoffConfig { init_backoff: Duration::from_millis(1), ..BackoffConfig::default() };
     let store = AmazonS3Builder::new()
-        .with_endpoint(serve(answers))
+        .with_endpoint(serve(answers).address)
         .with_bucket_name("bucket")
         .with_region("region")
         .with_access_key_id("id")
@@ -173,6 +182,21 @@ fn no_server_is_unavailable() {
     let store = ObjectStoreSink::new(Arc::new(store.build().unwrap()));
     let error = block_on(store.size("a")).unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::Unavailable, Outcome::NotApplied));
+}
+
+#[test]
+fn a_url_with_a_path_is_a_prefix_of_names() {
+    let server = serve(vec![answer(200, "", "")]);
+    let options = [
+        ("endpoint", server.address.as_str()),
+        ("allow_http", "true"),
+        ("skip_signature", "true"),
+        ("region", "region"),
+    ];
+    let options = options.map(|(key, value)| (key.into(), value.into()));
+    let store = batcher_stores::open_url("s3://bucket/a%20b/c", options).unwrap();
+    block_on(store.put("50%", Payload::new(), PutMode::Replace)).unwrap();
+    assert_eq!(server.requests.recv().unwrap(), "PUT /bucket/a%20b/c/50%25 HTTP/1.1\r\n");
 }
 
 #[test]
