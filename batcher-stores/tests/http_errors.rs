@@ -237,6 +237,10 @@ fn answers_to_a_read_have_kinds() {
     let broken = answer(206, "Content-Range: bytes 0-3/10\r\n", "0123").replace("0123", "01");
     let error = block_on(sink(vec![broken], 0).read("a", ReadRange::Bounded(0..4))).unwrap_err();
     assert!(error.kind().is_retryable(), "{error:?}");
+    // A body shorter than the range that it says it is.
+    let short = answer(206, "Content-Range: bytes 0-3/10\r\n", "01");
+    let error = block_on(sink(vec![short], 0).read("a", ReadRange::Bounded(0..4))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
 }
 
 #[test]
