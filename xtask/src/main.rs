@@ -1,3 +1,5 @@
-//! Development tasks.
+//! Development tasks: `cargo xtask` lists them.
+
+mod demo;
 
 fn main() {}
