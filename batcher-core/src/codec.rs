@@ -99,9 +99,11 @@ impl fmt::Display for CodecId {
 ///     fn max_frame_len(&self, block_len: usize) -> usize {
 ///         block_len
 ///     }
-///     fn encode(&self, block: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
-///         frame.extend(block.iter().map(|byte| !byte));
-///         Ok(())
+///     fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+///         for (to, from) in frame.iter_mut().zip(block) {
+///             *to = !from;
+///         }
+///         Ok(block.len())
 ///     }
 ///     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
 ///         if frame.len() != block.len() {
@@ -114,10 +116,10 @@ impl fmt::Display for CodecId {
 ///     }
 /// }
 ///
-/// let mut frame = Vec::new();
-/// Flip.encode(b"state", &mut frame)?;
+/// let mut frame = [0; 5];
+/// let len = Flip.encode(b"state", &mut frame)?;
 /// let mut block = [0; 5];
-/// Flip.decode(&frame, &mut block)?;
+/// Flip.decode(&frame[..len], &mut block)?;
 /// assert_eq!(&block, b"state");
 /// # Ok::<(), CodecError>(())
 /// ```
@@ -134,12 +136,14 @@ pub trait Codec: fmt::Debug + Send + Sync {
     /// The length of the longest frame that a block of `block_len` bytes can give.
     fn max_frame_len(&self, block_len: usize) -> usize;
 
-    /// Appends the frame of `block` to `frame`, leaving what stands there already untouched.
+    /// Writes the frame of `block` to the front of `frame`, which has at least
+    /// [`max_frame_len`](Codec::max_frame_len) bytes of arbitrary content, and returns the frame's length. A slice and
+    /// not a growing vector, so that one buffer serves many blocks and is never cleared in between.
     ///
     /// # Errors
     ///
     /// Any [`CodecError`]. The block stays buffered and the next flush encodes it again.
-    fn encode(&self, block: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError>;
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError>;
 
     /// Decodes exactly one frame into exactly `block.len()` bytes.
     ///
@@ -149,6 +153,15 @@ pub trait Codec: fmt::Debug + Send + Sync {
     /// [`CodecError::WrongLength`] where it holds more or fewer bytes than `block`. What `block` holds afterwards
     /// is then unspecified.
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError>;
+}
+
+/// Appends the frame of `block` to `out`.
+pub(crate) fn append_frame(codec: &dyn Codec, block: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let start = out.len();
+    out.resize(start + codec.max_frame_len(block.len()), 0);
+    let len = codec.encode(block, &mut out[start..])?;
+    out.truncate(start + len);
+    Ok(())
 }
 
 /// The most parameter bytes that an object's header can hold for its codec.
@@ -165,7 +178,7 @@ impl<C: Codec + ?Sized> Codec for Arc<C> {
     fn max_frame_len(&self, block_len: usize) -> usize {
         (**self).max_frame_len(block_len)
     }
-    fn encode(&self, block: &[u8], frame: &mut Vec<u8>) -> Result<(), CodecError> {
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
         (**self).encode(block, frame)
     }
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
@@ -198,6 +211,16 @@ pub enum CodecError {
     Params {
         /// What is wrong with them.
         reason: &'static str,
+    },
+    /// What is to be encoded is larger than the format can hold.
+    #[error("{what} of {len} bytes, over the limit of {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its length in bytes.
+        len: u64,
+        /// The longest that can be encoded.
+        limit: u64,
     },
     /// The codec panicked; the block is kept.
     #[error("the codec panicked")]

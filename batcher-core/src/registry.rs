@@ -16,7 +16,7 @@ type Factory = Arc<dyn Fn(&[u8]) -> Result<Arc<dyn Codec>, CodecError> + Send + 
 /// # impl Codec for Mine {
 /// #     fn id(&self) -> CodecId { CodecId::new(0x8000) }
 /// #     fn max_frame_len(&self, block_len: usize) -> usize { block_len }
-/// #     fn encode(&self, _: &[u8], _: &mut Vec<u8>) -> Result<(), CodecError> { Ok(()) }
+/// #     fn encode(&self, _: &[u8], _: &mut [u8]) -> Result<usize, CodecError> { Ok(0) }
 /// #     fn decode(&self, _: &[u8], _: &mut [u8]) -> Result<(), CodecError> { Ok(()) }
 /// # }
 /// let registry = CodecRegistry::new().with(Mine);

@@ -1,0 +1,193 @@
+//! One block on its way from raw bytes to a frame.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+
+use super::Buffers;
+use crate::format::crc;
+use crate::{Codec, CodecError, Executor};
+
+/// The bytes of a block: copied together from small blobs, or a slice of a large one.
+#[derive(Debug)]
+pub(crate) enum RawBlock {
+    Copied(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl RawBlock {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Copied(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// A block's frame, and the checksum of the frame alone: its number and object are not known yet.
+#[derive(Clone, Debug)]
+pub(crate) struct EncodedBlock {
+    pub(crate) frame: Bytes,
+    pub(crate) frame_crc: u32,
+    /// Length in bytes of the block that the frame decodes to.
+    pub(crate) block_len: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not encoded, and held here.
+    Raw(RawBlock),
+    /// With a job that runs at this moment.
+    Running,
+    Encoded(EncodedBlock),
+    /// Could not be encoded; the next flush tries again.
+    Failed(RawBlock, CodecError),
+}
+
+/// A block that is being encoded somewhere, or has been.
+#[derive(Debug)]
+pub(crate) struct Block {
+    len: usize,
+    state: Mutex<State>,
+    done: AtomicWaker,
+}
+
+/// What all blocks of a batcher need in order to be encoded.
+#[derive(Debug)]
+pub(crate) struct Encoding {
+    pub(crate) codec: Arc<dyn Codec>,
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) raw: Buffers,
+    pub(crate) frames: Buffers,
+    /// Bytes held in memory for this batcher: raw until encoded, frames until acknowledged.
+    pub(crate) held: AtomicUsize,
+}
+
+impl Block {
+    pub(crate) fn new(raw: RawBlock) -> Arc<Self> {
+        let len = raw.bytes().len();
+        Arc::new(Self { len, state: Mutex::new(State::Raw(raw)), done: AtomicWaker::new() })
+    }
+
+    /// The block's length in bytes, decoded.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands the block to the executor.
+    pub(crate) fn submit(self: &Arc<Self>, encoding: &Arc<Encoding>) {
+        let mut job = EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), ran: false };
+        encoding.executor.execute(Box::new(move || job.run()));
+    }
+
+    /// Hands the block to the executor once more, where it has failed.
+    pub(crate) fn retry(self: &Arc<Self>, encoding: &Arc<Encoding>) {
+        if self.change(|state| match state {
+            State::Failed(raw, _) => (State::Raw(raw), true),
+            other => (other, false),
+        }) {
+            self.submit(encoding);
+        }
+    }
+
+    /// Replaces the state by what `next` makes of it.
+    fn change<T>(&self, next: impl FnOnce(State) -> (State, T)) -> T {
+        let mut state = self.state();
+        let (changed, result) = next(std::mem::replace(&mut *state, State::Running));
+        *state = changed;
+        result
+    }
+
+    /// Ready once the block is encoded or has failed.
+    pub(crate) fn poll_encoded(&self, context: &mut Context<'_>) -> Poll<Result<EncodedBlock, CodecError>> {
+        self.done.register(context.waker());
+        match &mut *self.state() {
+            State::Raw(_) | State::Running => Poll::Pending,
+            State::Encoded(encoded) => Poll::Ready(Ok(encoded.clone())),
+            State::Failed(_, error) => Poll::Ready(Err(std::mem::replace(error, CodecError::Abandoned))),
+        }
+    }
+
+    /// Bytes that the block holds in memory.
+    pub(crate) fn held(&self) -> usize {
+        match &*self.state() {
+            State::Encoded(encoded) => encoded.frame.len(),
+            _ => self.len,
+        }
+    }
+}
+
+/// Encodes one block; says so if it is dropped before it ran.
+struct EncodeJob {
+    block: Arc<Block>,
+    encoding: Arc<Encoding>,
+    ran: bool,
+}
+
+impl EncodeJob {
+    fn run(&mut self) {
+        self.ran = true;
+        let raw = self.block.change(|state| match state {
+            State::Raw(raw) => (State::Running, Some(raw)),
+            other => (other, None),
+        });
+        let Some(raw) = raw else { return };
+        let encoded =
+            catch_unwind(AssertUnwindSafe(|| self.encode(raw.bytes()))).unwrap_or(Err(CodecError::Panicked));
+        let next = match encoded {
+            Ok(encoded) => {
+                // Order matters to the limit: never count less than is held.
+                self.encoding.held.fetch_add(encoded.frame.len(), Ordering::Relaxed);
+                if let RawBlock::Copied(buffer) = raw {
+                    self.encoding.raw.give_back(buffer);
+                }
+                self.encoding.held.fetch_sub(self.block.len, Ordering::Relaxed);
+                State::Encoded(encoded)
+            }
+            Err(error) => State::Failed(raw, error),
+        };
+        *self.block.state() = next;
+        self.block.done.wake();
+    }
+
+    fn encode(&self, raw: &[u8]) -> Result<EncodedBlock, CodecError> {
+        let codec = &*self.encoding.codec;
+        let longest = codec.max_frame_len(raw.len());
+        let mut buffer = self.encoding.frames.take();
+        if buffer.len() < longest {
+            buffer.resize(longest, 0);
+        }
+        let len = codec.encode(raw, &mut buffer)?;
+        let frame = buffer
+            .get(..len)
+            .filter(|frame| !frame.is_empty())
+            .ok_or(CodecError::WrongLength { expected: longest, actual: len })?;
+        let encoded = EncodedBlock {
+            frame_crc: crc(frame),
+            frame: Bytes::copy_from_slice(frame),
+            block_len: raw.len(),
+        };
+        self.encoding.frames.give_back(buffer);
+        Ok(encoded)
+    }
+}
+
+impl Drop for EncodeJob {
+    fn drop(&mut self) {
+        if !self.ran {
+            self.block.change(|state| match state {
+                State::Raw(raw) => (State::Failed(raw, CodecError::Abandoned), ()),
+                other => (other, ()),
+            });
+            self.block.done.wake();
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Where blobs come in, from one thread or from many.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use super::Cut;
+use super::block::Encoding;
+use super::lane::Lane;
+use crate::MAX_KEY_LEN;
+
+/// What a batcher and its handles share. Each handle fills a lane of its own; the only thing that they touch together on
+/// every add is a few counters.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    encoding: Arc<Encoding>,
+    block_len: usize,
+    memory_limit: usize,
+    lanes: Mutex<Vec<Arc<Mutex<Lane>>>>,
+    /// Orders the adds of all lanes, so that the last of a key wins whichever handle it came through.
+    turns: AtomicU64,
+    blobs: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Intake {
+    pub(crate) fn new(encoding: Arc<Encoding>, block_len: usize, memory_limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            encoding,
+            block_len,
+            memory_limit,
+            lanes: Mutex::default(),
+            turns: AtomicU64::new(0),
+            blobs: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn encoding(&self) -> &Arc<Encoding> {
+        &self.encoding
+    }
+
+    /// Blobs that no flush has taken yet.
+    pub(crate) fn blobs(&self) -> u64 {
+        self.blobs.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of keys and blobs that no flush has taken yet.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn handle(self: &Arc<Self>) -> BatchHandle {
+        let lane = Arc::default();
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&lane));
+        BatchHandle { intake: Arc::clone(self), lane }
+    }
+
+    /// Takes all blobs away from all lanes, and forgets lanes whose handle is gone.
+    pub(crate) fn cut(&self) -> Cut {
+        let mut cut = Cut::default();
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|shared| {
+            let mut lane = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            lane.close(&self.encoding);
+            let (blobs, bytes) = (lane.entries.len(), lane.entries.bytes());
+            self.blobs.fetch_sub(blobs as u64, Ordering::Relaxed);
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            cut.take(&mut lane);
+            drop(lane);
+            Arc::strong_count(shared) > 1
+        });
+        cut
+    }
+}
+
+/// Adds blobs to a batcher from anywhere: each clone fills blocks of its own, so that threads with a clone each do not
+/// wait for one another.
+///
+/// Dropping a handle loses nothing: what was added through it goes into the next flush. A flush takes what had been
+/// added when it was called; whatever is added meanwhile is the next flush's.
+///
+/// ```
+/// # use batcher_core::{Batcher, AddError};
+/// # use batcher_testkit::{block_on, MemoryStore};
+/// # use batcher_codecs::Lz4;
+/// # block_on(async {
+/// let mut batcher = Batcher::builder(Lz4::default(), MemoryStore::new()).build()?;
+/// let operators: Vec<_> = (0..4)
+///     .map(|operator| {
+///         let handle = batcher.handle();
+///         std::thread::spawn(move || handle.add(&format!("operator-{operator}"), vec![operator; 100]))
+///     })
+///     .collect();
+/// for operator in operators {
+///     operator.join().expect("no panic")?;
+/// }
+/// assert_eq!(batcher.flush(1).await?.blobs(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct BatchHandle {
+    intake: Arc<Intake>,
+    lane: Arc<Mutex<Lane>>,
+}
+
+impl Clone for BatchHandle {
+    fn clone(&self) -> Self {
+        self.intake.handle()
+    }
+}
+
+impl BatchHandle {
+    /// Adds a blob, as [`Batcher::add`](crate::Batcher::add) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Batcher::add`](crate::Batcher::add).
+    pub fn add(&self, key: &str, blob: impl Into<Bytes>) -> Result<(), AddError> {
+        let blob = blob.into();
+        let intake = &*self.intake;
+        if key.len() > MAX_KEY_LEN {
+            return Err(AddError::new(
+                AddErrorKind::KeyTooLong { len: key.len(), limit: MAX_KEY_LEN },
+                key,
+                blob,
+            ));
+        }
+        let held = intake.encoding.held.load(Ordering::Relaxed);
+        if held.saturating_add(blob.len()) > intake.memory_limit {
+            return Err(AddError::new(AddErrorKind::Full { held, limit: intake.memory_limit }, key, blob));
+        }
+        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = intake.turns.fetch_add(1, Ordering::Relaxed);
+        lane.add(key, &blob, turn, intake.block_len, &intake.encoding);
+        intake.blobs.fetch_add(1, Ordering::Relaxed);
+        intake.bytes.fetch_add(key.len() as u64 + blob.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Why a blob was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AddErrorKind {
+    /// The key is longer than the format allows; use a shorter one.
+    #[error("key of {len} bytes, over the limit of {limit}")]
+    KeyTooLong {
+        /// The key's length in bytes.
+        len: usize,
+        /// The longest key in bytes.
+        limit: usize,
+    },
+    /// The batcher holds as much as it may; flush, then add the blob again.
+    #[error("{held} bytes held of at most {limit}")]
+    Full {
+        /// Bytes held: blobs not yet compressed, and compressed ones not yet acknowledged by the store.
+        held: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// A blob that was not taken, with the blob: nothing is lost.
+#[derive(Error)]
+#[error("cannot add blob of {} bytes under key {:.80}: {kind}", blob.len(), format!("{key:?}"))]
+pub struct AddError {
+    kind: AddErrorKind,
+    key: String,
+    blob: Bytes,
+}
+
+impl AddError {
+    fn new(kind: AddErrorKind, key: &str, blob: Bytes) -> Self {
+        Self { kind, key: key.to_owned(), blob }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn kind(&self) -> AddErrorKind {
+        self.kind
+    }
+
+    /// The key and the blob, to be added again later or elsewhere.
+    #[must_use]
+    pub fn into_parts(self) -> (String, Bytes) {
+        (self.key, self.blob)
+    }
+}
+
+impl fmt::Debug for AddError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AddError")
+            .field("kind", &self.kind)
+            .field("blob_len", &self.blob.len())
+            .finish_non_exhaustive()
+    }
+}

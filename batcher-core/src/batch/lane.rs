@@ -1,0 +1,67 @@
+//! One producer's own line of blocks, which nobody else fills.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::block::{Block, Encoding, RawBlock};
+use super::entries::Entries;
+
+/// Blocks in order, the last of them still open.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) entries: Entries,
+    pub(crate) blocks: Vec<Arc<Block>>,
+    open: Vec<u8>,
+}
+
+impl Lane {
+    /// Adds a blob: copies it into the open block where it is shorter than a block, and takes slices of it where not.
+    pub(crate) fn add(
+        &mut self,
+        key: &str,
+        blob: &Bytes,
+        turn: u64,
+        block_len: usize,
+        encoding: &Arc<Encoding>,
+    ) {
+        let room = block_len.saturating_sub(self.open.len());
+        if blob.len() > room {
+            self.close(encoding);
+        }
+        self.entries.push(key, self.blocks.len(), self.open.len(), blob.len(), turn);
+        let mut rest = blob.clone();
+        // The tail of a large blob is worth a block of its own only where it fills half of one.
+        while rest.len() >= block_len || (rest.len() < blob.len() && rest.len() > block_len / 2) {
+            let slice = rest.split_to(rest.len().min(block_len));
+            self.push(RawBlock::Shared(slice), encoding);
+        }
+        if !rest.is_empty() {
+            if self.open.capacity() < block_len {
+                self.open = encoding.raw.take();
+                self.open.clear();
+                self.open.reserve_exact(block_len);
+            }
+            self.open.extend_from_slice(&rest);
+            if self.open.len() >= block_len {
+                self.close(encoding);
+            }
+        }
+    }
+
+    /// Ends the open block, where there is one.
+    pub(crate) fn close(&mut self, encoding: &Arc<Encoding>) {
+        if !self.open.is_empty() {
+            let bytes = std::mem::take(&mut self.open);
+            self.push(RawBlock::Copied(bytes), encoding);
+        }
+    }
+
+    fn push(&mut self, raw: RawBlock, encoding: &Arc<Encoding>) {
+        let block = Block::new(raw);
+        encoding.held.fetch_add(block.len(), Ordering::Relaxed);
+        self.blocks.push(Arc::clone(&block));
+        block.submit(encoding);
+    }
+}

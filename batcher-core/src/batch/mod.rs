@@ -1,0 +1,18 @@
+//! From added blobs to the bytes of an object: no I/O.
+
+mod block;
+mod buffers;
+mod cut;
+mod entries;
+mod intake;
+mod keys;
+mod lane;
+mod seal;
+
+pub(crate) use block::{Block, Encoding};
+pub(crate) use buffers::Buffers;
+pub(crate) use cut::{Cut, encoded, release};
+pub(crate) use entries::Entries;
+pub(crate) use intake::Intake;
+pub use intake::{AddError, AddErrorKind, BatchHandle};
+pub(crate) use seal::{Sealed, seal};

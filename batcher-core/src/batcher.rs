@@ -1,0 +1,354 @@
+//! The batcher: blobs in, objects in a store out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_channel::oneshot;
+
+use crate::batch::{Block, Cut, Encoding, Entries, Intake, Sealed, encoded, release, seal};
+use crate::delivery::{Delivery, DeliveryConfig, OpenUpload, Undelivered};
+use crate::epochs::{Closed, Epochs};
+use crate::{
+    AddError, BatchHandle, BatchId, BatchMetrics, BatcherBuilder, BlobStore, Codec, CodecError, FlushError,
+    FlushErrorKind, FlushReport, Naming,
+};
+
+/// Accumulates state blobs and writes them as one compressed object a flush.
+///
+/// Blobs are compressed while they arrive, in blocks, by the [executor](BatcherBuilder::executor). What has been
+/// added is held until the store has acknowledged it: a flush that fails, or whose future is dropped at any point, loses
+/// nothing, and flushing the same epoch again writes the same object byte for byte, followed by another with what was
+/// added since. Flushing another epoch instead takes the blobs along into that epoch's object, and the epoch that failed
+/// is given up for good.
+///
+/// A key that is added twice before a flush keeps the last blob only.
+///
+/// ```
+/// # use batcher_testkit::{block_on, MemoryStore};
+/// # use batcher_codecs::{registry, Lz4};
+/// use batcher_core::{Batcher, BatchReader};
+///
+/// # block_on(async {
+/// let store = MemoryStore::new();
+/// let mut batcher = Batcher::builder(Lz4::default(), store.clone()).writer("node-7").build()?;
+/// batcher.add("partition-0/counts", vec![1, 2, 3])?;
+/// batcher.add("partition-1/counts", vec![4, 5])?;
+/// let report = batcher.flush(42).await?;
+///
+/// let reader = BatchReader::open(store, &report.receipts[0].object, &registry()).await?;
+/// assert_eq!(reader.get("partition-1/counts").await?.as_deref(), Some(&[4, 5][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Batcher<S> {
+    intake: Arc<Intake>,
+    /// The batcher's own way in.
+    handle: BatchHandle,
+    store: S,
+    writer: String,
+    naming: NamingDebug,
+    flush_threshold: u64,
+    delivery: DeliveryConfig,
+    epochs: Epochs,
+    /// A batch that has its identity and is not yet acknowledged.
+    pending: Option<Pending>,
+    /// Blobs of a batch whose epoch was given up for another.
+    carried: Cut,
+    metrics: Arc<BatchMetrics>,
+}
+
+struct NamingDebug(Naming);
+
+impl std::fmt::Debug for NamingDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Naming")
+    }
+}
+
+/// A batch between its cut and its acknowledgement. Everything that a flush does is kept here and not in the flush's
+/// future, so that the future can be dropped at any point.
+#[derive(Debug)]
+struct Pending {
+    id: BatchId,
+    object: String,
+    blobs: u64,
+    added_bytes: u64,
+    blocks: Vec<Arc<Block>>,
+    /// Shared with the job that sorts and indexes them; locked by nobody else while that job is about.
+    entries: Arc<Mutex<Entries>>,
+    stage: Stage,
+    requests: u64,
+    upload: Option<OpenUpload>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Encoding,
+    Indexing(oneshot::Receiver<Result<Sealed, CodecError>>),
+    Sealed(Sealed),
+}
+
+impl<S: BlobStore> Batcher<S> {
+    /// Starts to set up a batcher that compresses with `codec` and writes to `store`.
+    pub fn builder<C: Codec + 'static>(codec: C, store: S) -> BatcherBuilder<C, S> {
+        BatcherBuilder::new(codec, store)
+    }
+
+    pub(crate) fn new(
+        intake: Arc<Intake>,
+        store: S,
+        writer: String,
+        naming: Naming,
+        flush_threshold: u64,
+        delivery: DeliveryConfig,
+    ) -> Self {
+        Self {
+            handle: intake.handle(),
+            intake,
+            store,
+            writer,
+            naming: NamingDebug(naming),
+            flush_threshold,
+            delivery,
+            epochs: Epochs::default(),
+            pending: None,
+            carried: Cut::default(),
+            metrics: Arc::default(),
+        }
+    }
+
+    /// Adds a blob. A blob shorter than a block is copied; a longer one is not, and is held as it is until it is
+    /// compressed. With the [`Inline`](crate::Inline) executor, an add that fills a block compresses it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyTooLong`](crate::AddErrorKind::KeyTooLong) and [`Full`](crate::AddErrorKind::Full); the error gives the blob
+    /// back.
+    pub fn add(&mut self, key: &str, blob: impl Into<Bytes>) -> Result<(), AddError> {
+        self.handle.add(key, blob)
+    }
+
+    /// A handle through which another thread adds blobs to this batcher.
+    #[must_use]
+    pub fn handle(&self) -> BatchHandle {
+        self.intake.handle()
+    }
+
+    /// Whether keys and blobs of at least the [flush threshold](BatcherBuilder::flush_threshold) wait for a flush.
+    #[must_use]
+    pub fn should_flush(&self) -> bool {
+        self.buffered_bytes() >= self.flush_threshold
+    }
+
+    /// Bytes of the keys and blobs, as they were added, that the store has not acknowledged yet.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> u64 {
+        let pending = self.pending.as_ref().map_or(0, |pending| pending.added_bytes);
+        self.intake.bytes() + self.carried.added_bytes + pending
+    }
+
+    /// Number of blobs added that the store has not acknowledged yet; the same key counts as often as it was added.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let pending = self.pending.as_ref().map_or(0, |pending| pending.blobs);
+        self.intake.blobs() + self.carried.entries.len() as u64 + pending
+    }
+
+    /// Whether the store has acknowledged everything that was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The part number that the next new object of this epoch will have: 0 where this batcher has not flushed the epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`EpochGivenUp`](FlushErrorKind::EpochGivenUp) and [`EpochForgotten`](FlushErrorKind::EpochForgotten), as a flush of
+    /// the epoch would answer.
+    pub fn next_part(&self, epoch: u64) -> Result<u64, FlushError> {
+        let id = BatchId { writer: self.writer.clone(), epoch, part: 0 };
+        self.epochs.peek(epoch).map_err(|closed| FlushError::new(closed.into(), &id, ""))
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<BatchMetrics> {
+        &self.metrics
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Writes everything that was added as an object of this epoch, and waits until the store has acknowledged it. Does
+    /// nothing, and answers an empty report, where nothing waits.
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError`]; everything is then held as before, objects that this flush had got acknowledged excepted. The
+    /// same is so when the future is dropped.
+    pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
+        let mut report = FlushReport::default();
+        loop {
+            let delivered = match self.take_next(epoch).await {
+                Ok(false) => return Ok(report),
+                Ok(true) => self.deliver_pending().await,
+                Err(error) => Err(error),
+            };
+            match delivered {
+                Ok(receipt) => report.receipts.extend(receipt),
+                Err(error) => {
+                    self.metrics.failed();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Forgets everything that was added and is not acknowledged, as after a checkpoint that the engine has given up, and
+    /// says how many blobs that were. An object whose flush failed with an unknown outcome may stand in the store
+    /// all the same.
+    pub fn discard(&mut self) -> u64 {
+        let blobs = self.len();
+        let pending = self.pending.take().map(|pending| pending.blocks).unwrap_or_default();
+        let carried = std::mem::take(&mut self.carried).blocks;
+        for blocks in [pending, carried, self.intake.cut().blocks] {
+            release(&blocks, self.intake.encoding());
+        }
+        blobs
+    }
+
+    /// Makes sure that there is a pending batch of this epoch; false where there is nothing to write.
+    async fn take_next(&mut self, epoch: u64) -> Result<bool, FlushError> {
+        if self.pending.as_ref().is_some_and(|pending| pending.id.epoch != epoch) {
+            self.unseal().await;
+        }
+        if self.pending.is_some() {
+            return Ok(true);
+        }
+        if self.carried.is_empty() && self.intake.blobs() == 0 {
+            return Ok(false);
+        }
+        let mut id = BatchId { writer: self.writer.clone(), epoch, part: 0 };
+        id.part = self.epochs.next(epoch).map_err(|closed| FlushError::new(closed.into(), &id, ""))?;
+        self.carried.append(self.intake.cut());
+        let cut = std::mem::take(&mut self.carried);
+        self.pending = Some(Pending {
+            object: (self.naming.0)(&id, self.intake.encoding().codec.id()),
+            id,
+            blobs: cut.entries.len() as u64,
+            added_bytes: cut.added_bytes,
+            blocks: cut.blocks,
+            entries: Arc::new(Mutex::new(cut.entries)),
+            stage: Stage::Encoding,
+            requests: 0,
+            upload: None,
+        });
+        Ok(true)
+    }
+
+    /// Takes the pending batch's blobs back, to become part of another.
+    async fn unseal(&mut self) {
+        if let Some(Pending { stage: Stage::Indexing(answered), .. }) = &mut self.pending {
+            // The job has the entries locked; whatever it answers is of no use any longer.
+            let _ = answered.await;
+        }
+        if let Some(pending) = self.pending.take() {
+            self.epochs.give_up(pending.id.epoch);
+            let entries = std::mem::take(&mut *pending.lock());
+            let mut cut = Cut { entries, blocks: pending.blocks, added_bytes: pending.added_bytes };
+            cut.append(std::mem::take(&mut self.carried));
+            self.carried = cut;
+        }
+    }
+
+    async fn deliver_pending(&mut self) -> Result<Option<crate::BatchReceipt>, FlushError> {
+        let Some(pending) = self.pending.as_mut() else { return Ok(None) };
+        pending
+            .seal(self.intake.encoding())
+            .await
+            .map_err(|error| FlushError::new(FlushErrorKind::Encode(error), &pending.id, &pending.object))?;
+        let Stage::Sealed(sealed) = &pending.stage else { return Ok(None) };
+        let delivered = Delivery {
+            store: &self.store,
+            config: &self.delivery,
+            metrics: &self.metrics,
+            name: &pending.object,
+            payload: &sealed.payload,
+            requests: &mut pending.requests,
+            open: &mut pending.upload,
+        }
+        .run()
+        .await;
+        if let Err(undelivered) = delivered {
+            let kind = match undelivered {
+                Undelivered::Store(error) => FlushErrorKind::Store(error),
+                Undelivered::Conflict => FlushErrorKind::Conflict,
+            };
+            return Err(FlushError::new(kind, &pending.id, &pending.object));
+        }
+        let mut receipt = sealed.receipt.clone();
+        receipt.requests = pending.requests;
+        self.metrics.flushed(receipt.blobs, pending.added_bytes, receipt.object_len);
+        release(&pending.blocks, self.intake.encoding());
+        self.pending = None;
+        Ok(Some(receipt))
+    }
+}
+
+impl From<Closed> for FlushErrorKind {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::GivenUp => Self::EpochGivenUp,
+            Closed::Forgotten { oldest } => Self::EpochForgotten { oldest },
+        }
+    }
+}
+
+impl Pending {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the blocks, then has the object indexed.
+    async fn seal(&mut self, encoding: &Arc<Encoding>) -> Result<(), CodecError> {
+        loop {
+            match &mut self.stage {
+                Stage::Encoding => {
+                    let frames = encoded(&self.blocks, encoding).await?;
+                    let (answer, answered) = oneshot::channel();
+                    let (entries, id, object) =
+                        (Arc::clone(&self.entries), self.id.clone(), self.object.clone());
+                    let codec = Arc::clone(&encoding.codec);
+                    self.stage = Stage::Indexing(answered);
+                    encoding.executor.execute(Box::new(move || {
+                        let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+                        let sealed = catch_unwind(AssertUnwindSafe(|| {
+                            seal(&mut entries, frames, &id, object, &*codec)
+                        }))
+                        .unwrap_or(Err(CodecError::Panicked));
+                        drop(entries);
+                        // Nobody waits any longer where the batch was discarded meanwhile.
+                        let _ = answer.send(sealed);
+                    }));
+                }
+                Stage::Indexing(answered) => match answered.await {
+                    Ok(Ok(sealed)) => self.stage = Stage::Sealed(sealed),
+                    Ok(Err(error)) => {
+                        self.stage = Stage::Encoding;
+                        return Err(error);
+                    }
+                    Err(oneshot::Canceled) => {
+                        self.stage = Stage::Encoding;
+                        return Err(CodecError::Abandoned);
+                    }
+                },
+                Stage::Sealed(_) => return Ok(()),
+            }
+        }
+    }
+}

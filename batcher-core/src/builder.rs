@@ -1,0 +1,209 @@
+//! How a batcher is set up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use thiserror::Error;
+
+use crate::batch::{Buffers, Encoding, Intake};
+use crate::delivery::DeliveryConfig;
+use crate::{
+    BatchId, Batcher, BlobStore, Codec, CodecId, Executor, Inline, MAX_BLOCK_LEN, MAX_CODEC_PARAMS,
+    MAX_WRITER_LEN, Naming, Operation, PutMode, StoreError, check_name, default_name,
+};
+
+/// Sets up a [`Batcher`]; made by [`Batcher::builder`].
+#[must_use]
+pub struct BatcherBuilder<C, S> {
+    codec: C,
+    store: S,
+    writer: String,
+    naming: Naming,
+    block_len: usize,
+    memory_limit: usize,
+    flush_threshold: u64,
+    delivery: DeliveryConfig,
+    executor: Arc<dyn Executor>,
+}
+
+impl<C, S> fmt::Debug for BatcherBuilder<C, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatcherBuilder")
+            .field("writer", &self.writer)
+            .field("block_len", &self.block_len)
+            .field("memory_limit", &self.memory_limit)
+            .field("flush_threshold", &self.flush_threshold)
+            .field("delivery", &self.delivery)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
+    pub(crate) fn new(codec: C, store: S) -> Self {
+        Self {
+            codec,
+            store,
+            writer: "batcher".to_owned(),
+            naming: Arc::new(default_name),
+            block_len: 256 * 1024,
+            memory_limit: 4 << 30,
+            flush_threshold: 8 << 20,
+            delivery: DeliveryConfig {
+                mode: PutMode::Create,
+                multipart_threshold: 16 << 20,
+                part_len: 8 << 20,
+                parts_in_flight: 4,
+            },
+            executor: Arc::new(Inline),
+        }
+    }
+
+    /// The writer's name, which must differ between all batchers that write into the same store at the same time, and
+    /// should differ between the lives of one: a node's name and a count of its starts, for instance. At most
+    /// [`MAX_WRITER_LEN`] bytes. Default: `batcher`.
+    pub fn writer(mut self, writer: impl Into<String>) -> Self {
+        self.writer = writer.into();
+        self
+    }
+
+    /// How objects are named. Default: [`default_name`].
+    pub fn naming(mut self, naming: impl Fn(&BatchId, CodecId) -> String + Send + Sync + 'static) -> Self {
+        self.naming = Arc::new(naming);
+        self
+    }
+
+    /// Whether an object of the same name may be replaced. Default: [`PutMode::Create`], which needs a store that can
+    /// create conditionally and protects a good checkpoint from a process that should be dead.
+    pub fn put_mode(mut self, mode: PutMode) -> Self {
+        self.delivery.mode = mode;
+        self
+    }
+
+    /// Length in bytes of a block before compression, from 1 to [`MAX_BLOCK_LEN`]. Larger blocks compress better;
+    /// reading a single blob reads at least one block. Default: 256 KiB.
+    pub fn block_len(mut self, bytes: usize) -> Self {
+        self.block_len = bytes;
+        self
+    }
+
+    /// The most bytes of blobs, compressed or not, that are held before [`Batcher::add`] answers
+    /// [`Full`](crate::AddErrorKind::Full). Keys and their bookkeeping, about 40 bytes a blob, come on top. Default: 4 GiB.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    /// Bytes of keys and blobs from which on [`Batcher::should_flush`] is true. Default: 8 MiB.
+    pub fn flush_threshold(mut self, bytes: u64) -> Self {
+        self.flush_threshold = bytes;
+        self
+    }
+
+    /// Length in bytes over which an object goes up in parts, where the store can do that. Default: 16 MiB.
+    pub fn multipart_threshold(mut self, bytes: u64) -> Self {
+        self.delivery.multipart_threshold = bytes;
+        self
+    }
+
+    /// Length in bytes of a part; longer ones are sent where the store wants longer or fewer ones. Default: 8 MiB.
+    pub fn part_len(mut self, bytes: u64) -> Self {
+        self.delivery.part_len = bytes;
+        self
+    }
+
+    /// How many parts are sent at the same time, at least 1. Default: 4.
+    pub fn parts_in_flight(mut self, parts: usize) -> Self {
+        self.delivery.parts_in_flight = parts;
+        self
+    }
+
+    /// Where blocks are compressed and objects are indexed. Default: [`Inline`].
+    pub fn executor(mut self, executor: impl Executor + 'static) -> Self {
+        self.executor = Arc::new(executor);
+        self
+    }
+
+    /// The batcher.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming the setting that cannot be.
+    pub fn build(self) -> Result<Batcher<S>, ConfigError> {
+        if !(1..=MAX_BLOCK_LEN).contains(&self.block_len) {
+            return Err(ConfigError::BlockLen { len: self.block_len, limit: MAX_BLOCK_LEN });
+        }
+        if self.writer.len() > MAX_WRITER_LEN {
+            return Err(ConfigError::WriterTooLong { len: self.writer.len(), limit: MAX_WRITER_LEN });
+        }
+        let params = self.codec.params().len();
+        if params > MAX_CODEC_PARAMS {
+            return Err(ConfigError::CodecParamsTooLong { len: params, limit: MAX_CODEC_PARAMS });
+        }
+        if self.codec.id() == CodecId::LZ4_BLOCK {
+            return Err(ConfigError::ReadOnlyCodec);
+        }
+        if self.delivery.part_len == 0 || self.delivery.parts_in_flight == 0 {
+            return Err(ConfigError::NoParts);
+        }
+        if self.delivery.mode == PutMode::Create && !self.store.capabilities().create {
+            return Err(ConfigError::CreateUnsupported);
+        }
+        let sample = BatchId { writer: self.writer.clone(), epoch: u64::MAX, part: u64::MAX };
+        check_name(&(self.naming)(&sample, self.codec.id()), Operation::Put).map_err(ConfigError::Name)?;
+        // One buffer for each running job, one on its way, and one being filled.
+        let idle = self.executor.parallelism().saturating_add(2);
+        let encoding = Arc::new(Encoding {
+            codec: Arc::new(self.codec),
+            executor: self.executor,
+            raw: Buffers::new(idle),
+            frames: Buffers::new(idle),
+            held: AtomicUsize::new(0),
+        });
+        let intake = Intake::new(encoding, self.block_len, self.memory_limit);
+        Ok(Batcher::new(intake, self.store, self.writer, self.naming, self.flush_threshold, self.delivery))
+    }
+}
+
+/// A setting with which no batcher can be built.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The block length is 0 or over the format's limit.
+    #[error("block length of {len} bytes, where 1 to {limit} are possible")]
+    BlockLen {
+        /// The length asked for.
+        len: usize,
+        /// The longest possible.
+        limit: usize,
+    },
+    /// The writer's name is over the format's limit.
+    #[error("writer name of {len} bytes, over the limit of {limit}")]
+    WriterTooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The longest possible.
+        limit: usize,
+    },
+    /// The codec's parameters are over the format's limit.
+    #[error("codec parameters of {len} bytes, over the limit of {limit}")]
+    CodecParamsTooLong {
+        /// Their length in bytes.
+        len: usize,
+        /// The longest possible.
+        limit: usize,
+    },
+    /// The codec is only for reading objects of the starting point's format.
+    #[error("the codec is for reading only")]
+    ReadOnlyCodec,
+    /// Part length or parts in flight are 0.
+    #[error("part length and parts in flight must be at least 1")]
+    NoParts,
+    /// The store cannot create conditionally: choose [`PutMode::Replace`] and accept that a process that should be dead
+    /// can replace a good checkpoint.
+    #[error("the store cannot create conditionally; choose PutMode::Replace knowingly")]
+    CreateUnsupported,
+    /// The naming, with this writer name, gives names that no store takes.
+    #[error("the object names are not usable")]
+    Name(#[source] StoreError),
+}

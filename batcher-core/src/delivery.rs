@@ -1,0 +1,230 @@
+//! Puts one sealed object into a store, whatever the store answers.
+
+use std::ops::ControlFlow;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use crate::{
+    BatchMetrics, BlobStore, MultipartUpload, Operation, Outcome, Payload, PutMode, ReadRange,
+    SinkCapabilities, StoreError, StoreErrorKind,
+};
+
+/// How often a create is sent again after the store said "already exists" and there was nothing.
+const PHANTOMS: usize = 4;
+
+/// Bytes that are read back at a time.
+const READ_BACK_LEN: u64 = 8 * 1024 * 1024;
+
+/// How objects are sent.
+#[derive(Clone, Debug)]
+pub(crate) struct DeliveryConfig {
+    pub(crate) mode: PutMode,
+    pub(crate) multipart_threshold: u64,
+    pub(crate) part_len: u64,
+    pub(crate) parts_in_flight: usize,
+}
+
+/// Why an object was not delivered.
+#[derive(Debug)]
+pub(crate) enum Undelivered {
+    Store(StoreError),
+    /// Another object of that name stands there.
+    Conflict,
+}
+
+impl From<StoreError> for Undelivered {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// An upload whose future may have been dropped midway; the next attempt clears it away.
+#[derive(Debug)]
+pub(crate) struct OpenUpload {
+    upload: Box<dyn MultipartUpload>,
+    /// Once completion was asked for, the upload may be the object: never abort it.
+    completing: bool,
+}
+
+/// One object on its way.
+#[derive(Debug)]
+pub(crate) struct Delivery<'a, S> {
+    pub(crate) store: &'a S,
+    pub(crate) config: &'a DeliveryConfig,
+    pub(crate) metrics: &'a BatchMetrics,
+    pub(crate) name: &'a str,
+    pub(crate) payload: &'a Payload,
+    pub(crate) requests: &'a mut u64,
+    pub(crate) open: &'a mut Option<OpenUpload>,
+}
+
+impl<S: BlobStore> Delivery<'_, S> {
+    /// Ends well only when the store holds exactly the payload under the name.
+    pub(crate) async fn run(mut self) -> Result<(), Undelivered> {
+        self.clear_away().await;
+        let mut last = None;
+        for _ in 0..PHANTOMS {
+            match self.write().await {
+                Ok(()) => return Ok(()),
+                Err(error)
+                    if self.config.mode == PutMode::Create
+                        && error.kind() == StoreErrorKind::AlreadyExists =>
+                {
+                    // Our own earlier attempt, somebody else's object, or a mere conflict: only the bytes tell.
+                    if self.read_back(&error).await?.is_break() {
+                        return Ok(());
+                    }
+                    last = Some(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let error =
+            last.unwrap_or_else(|| StoreError::new(StoreErrorKind::AlreadyExists, Operation::Put, self.name));
+        Err(error.with_outcome(Outcome::Unknown).into())
+    }
+
+    fn count(&mut self) {
+        *self.requests += 1;
+        self.metrics.requested();
+    }
+
+    async fn write(&mut self) -> Result<(), StoreError> {
+        let capabilities = self.store.capabilities();
+        let len = self.payload.len();
+        let too_long = capabilities.max_put_len.is_some_and(|most| len > most);
+        if capabilities.multipart && (too_long || len > self.config.multipart_threshold) {
+            return self.write_parts(&capabilities).await;
+        }
+        if too_long {
+            return Err(StoreError::new(StoreErrorKind::TooLarge, Operation::Put, self.name)
+                .with_outcome(Outcome::NotApplied));
+        }
+        self.count();
+        self.store.put(self.name, self.payload.clone(), self.config.mode).await
+    }
+
+    async fn write_parts(&mut self, capabilities: &SinkCapabilities) -> Result<(), StoreError> {
+        let mut mode = self.config.mode;
+        if mode == PutMode::Create && !capabilities.multipart_create {
+            // The best that such stores allow: look first. Between the look and the completion another writer of the
+            // same writer name could be overwritten; names are unique, so that takes a second batcher of that name.
+            match self.store.size(self.name).await {
+                Ok(_) => {
+                    return Err(StoreError::new(
+                        StoreErrorKind::AlreadyExists,
+                        Operation::StartMultipart,
+                        self.name,
+                    ));
+                }
+                Err(error) if error.kind() == StoreErrorKind::NotFound => mode = PutMode::Replace,
+                Err(error) => return Err(error),
+            }
+        }
+        self.count();
+        let upload = self.store.start_multipart(self.name, mode).await?;
+        let open = self.open.insert(OpenUpload { upload, completing: false });
+        let mut parts =
+            self.payload.parts(part_len(self.config, capabilities, self.payload.len())).into_iter();
+        let mut sending = FuturesUnordered::new();
+        let mut sent = 0;
+        let failed = loop {
+            if sending.len() < self.config.parts_in_flight
+                && let Some(part) = parts.next()
+            {
+                sending.push(open.upload.put_part(part));
+                sent += 1;
+                continue;
+            }
+            match sending.next().await {
+                None => break None,
+                Some(Ok(())) => {}
+                Some(Err(error)) => break Some(error),
+            }
+        };
+        drop(sending);
+        *self.requests += sent;
+        for _ in 0..sent {
+            self.metrics.requested();
+        }
+        if let Some(error) = failed {
+            self.clear_away().await;
+            // Parts without a completion are no object, whatever became of the part.
+            return Err(error.with_outcome(Outcome::NotApplied));
+        }
+        self.count();
+        let Some(open) = self.open.as_mut() else { return Ok(()) };
+        open.completing = true;
+        let done = open.upload.complete().await;
+        *self.open = None;
+        done
+    }
+
+    /// Gives back the parts of an upload that was never to be completed. That it fails is no matter of the batch's.
+    async fn clear_away(&mut self) {
+        if let Some(mut open) = self.open.take()
+            && !open.completing
+        {
+            let _ = open.upload.abort().await;
+        }
+    }
+
+    /// `Break` where the object is there with exactly these bytes, `Continue` where there is none.
+    async fn read_back(&self, claim: &StoreError) -> Result<ControlFlow<()>, Undelivered> {
+        let unknown = |error: StoreError| {
+            let unresolved = format!("could not be read back after {claim}");
+            StoreError::new(error.kind(), Operation::Put, self.name)
+                .with_outcome(Outcome::Unknown)
+                .with_source(ReadBack { unresolved, error })
+        };
+        let mut at = 0;
+        let mut chunks = self.payload.chunks().iter();
+        let mut chunk: &[u8] = &[];
+        while at < self.payload.len() {
+            let range = ReadRange::Bounded(at..(at + READ_BACK_LEN).min(self.payload.len()));
+            let reply = match self.store.read(self.name, range.clone()).await {
+                Ok(reply) => reply,
+                Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                Err(error) => return Err(unknown(error).into()),
+            };
+            if reply.object_len != self.payload.len() {
+                return Err(Undelivered::Conflict);
+            }
+            let expected = range.resolve(reply.object_len);
+            if reply.bytes.len() as u64 != expected.end - expected.start {
+                let short = StoreError::new(StoreErrorKind::Unavailable, Operation::Read, self.name);
+                return Err(unknown(short).into());
+            }
+            let mut read = &reply.bytes[..];
+            while !read.is_empty() {
+                while chunk.is_empty() {
+                    let Some(next) = chunks.next() else { return Err(Undelivered::Conflict) };
+                    chunk = next;
+                }
+                let len = chunk.len().min(read.len());
+                if chunk[..len] != read[..len] {
+                    return Err(Undelivered::Conflict);
+                }
+                (chunk, read) = (&chunk[len..], &read[len..]);
+            }
+            at = expected.end;
+        }
+        Ok(ControlFlow::Break(()))
+    }
+}
+
+/// The configured part length, or more where the store would need too many parts of it or wants longer ones.
+fn part_len(config: &DeliveryConfig, capabilities: &SinkCapabilities, len: u64) -> u64 {
+    let few_enough = capabilities.max_parts.map_or(1, |most| len.div_ceil(most.max(1)));
+    config.part_len.max(few_enough).max(capabilities.min_part_len.unwrap_or(1)).max(1)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{unresolved}")]
+struct ReadBack {
+    unresolved: String,
+    #[source]
+    error: StoreError,
+}

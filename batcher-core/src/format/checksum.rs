@@ -1,0 +1,56 @@
+//! Checksums that bind a frame to its object and its place.
+
+use super::{Descriptor, Problem};
+
+/// CRC-32C of `bytes`.
+pub(crate) fn crc(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
+}
+
+/// What a bound frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Block = 1,
+    KeyPage = 2,
+    BlockPage = 3,
+}
+
+/// The checksum of an object's descriptor, from which those of its frames go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Binding {
+    descriptor: u32,
+}
+
+impl Binding {
+    pub(crate) fn new(descriptor: &Descriptor) -> Self {
+        let mut bytes = Vec::new();
+        descriptor.put(&mut bytes);
+        Self { descriptor: crc(&bytes) }
+    }
+
+    fn place(self, kind: Kind, number: u64) -> u32 {
+        let [a, b, c, d, e, f, g, h] = number.to_le_bytes();
+        crc32c::crc32c_append(self.descriptor, &[kind as u8, a, b, c, d, e, f, g, h])
+    }
+
+    /// The bound checksum of a frame.
+    pub(crate) fn of(self, kind: Kind, number: u64, frame: &[u8]) -> u32 {
+        crc32c::crc32c_append(self.place(kind, number), frame)
+    }
+
+    /// The bound checksum of a frame of which only the unbound checksum and the length are known: blocks are summed
+    /// where they are compressed, before their number and their object's epoch are known.
+    pub(crate) fn of_summed(self, kind: Kind, number: u64, frame_crc: u32, frame_len: usize) -> u32 {
+        crc32c::crc32c_combine(self.place(kind, number), frame_crc, frame_len)
+    }
+
+    /// Compares the bound checksum of a frame with what the object states.
+    pub(crate) fn check(self, kind: Kind, number: u64, frame: &[u8], expected: u32) -> Result<(), Problem> {
+        same(expected, self.of(kind, number, frame))
+    }
+}
+
+/// Compares two checksums.
+pub(crate) fn same(expected: u32, actual: u32) -> Result<(), Problem> {
+    if expected == actual { Ok(()) } else { Err(Problem::Checksum { expected, actual }) }
+}

@@ -1,0 +1,154 @@
+//! Key pages: sorted keys, each with its blob's place in the stream.
+
+use std::ops::Range;
+
+use super::fields::{Fields, put_shared_key, put_svarint, put_uvarint};
+use super::{MAX_KEY_LEN, Problem};
+
+/// Where a blob stands in the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeyEntry {
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+}
+
+impl KeyEntry {
+    pub(crate) fn end(self) -> u64 {
+        self.offset.wrapping_add(self.len)
+    }
+}
+
+/// Encodes the entries of one page.
+#[derive(Debug, Default)]
+pub(crate) struct KeyPageBuilder {
+    bytes: Vec<u8>,
+    entries: u64,
+    last_key: Vec<u8>,
+    last_end: u64,
+}
+
+impl KeyPageBuilder {
+    pub(crate) fn push(&mut self, key: &[u8], entry: KeyEntry) {
+        put_shared_key(&mut self.bytes, &self.last_key, key);
+        put_uvarint(&mut self.bytes, entry.len);
+        put_svarint(&mut self.bytes, entry.offset.wrapping_sub(self.last_end));
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
+        self.last_end = entry.end();
+        self.entries += 1;
+    }
+
+    /// Bytes so far, before the codec.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// The page's bytes before the codec; the builder is then empty.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self).bytes
+    }
+}
+
+/// A decoded and checked key page.
+#[derive(Debug)]
+pub(crate) struct KeyPage {
+    keys: String,
+    ends: Vec<usize>,
+    entries: Vec<KeyEntry>,
+}
+
+impl KeyPage {
+    /// Checks that there are exactly `count` entries in ascending order, from `first` on and below `next`, within the
+    /// stream.
+    pub(crate) fn decode(
+        bytes: &[u8],
+        count: u64,
+        first: &[u8],
+        next: Option<&[u8]>,
+        stream_len: u64,
+    ) -> Result<Self, Problem> {
+        // An entry takes four bytes at least, so that a count that lies allocates no more than the page's length.
+        let capacity = usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len() / 4 + 1);
+        let mut page = Self {
+            keys: String::new(),
+            ends: Vec::with_capacity(capacity),
+            entries: Vec::with_capacity(capacity),
+        };
+        let mut fields = Fields::new(bytes);
+        let mut key = Vec::new();
+        let mut previous: Option<Range<usize>> = None;
+        let mut last_end = 0u64;
+        while !fields.is_empty() {
+            fields.shared_key(&mut key, MAX_KEY_LEN)?;
+            let len = fields.uvarint()?;
+            let offset = last_end.wrapping_add(fields.svarint()?);
+            last_end = match offset.checked_add(len) {
+                Some(end) if end <= stream_len => end,
+                _ => return Err(Problem::Malformed("blob reaches past the end of the stream")),
+            };
+            let text = std::str::from_utf8(&key).map_err(|_| Problem::Malformed("key is not UTF-8"))?;
+            let ascending = match &previous {
+                Some(range) => page.keys[range.clone()].as_bytes() < key.as_slice(),
+                None => first <= key.as_slice(),
+            };
+            if !ascending {
+                return Err(Problem::Malformed("keys are not in ascending order"));
+            }
+            let start = page.keys.len();
+            // Shared prefixes unfold here, so that a page can hold more than it decoded to; the limit is per page.
+            if start + text.len() > MAX_UNFOLDED {
+                return Err(Problem::Limit {
+                    what: "length of a page's keys",
+                    claimed: (start + text.len()) as u64,
+                    limit: MAX_UNFOLDED as u64,
+                });
+            }
+            page.keys.push_str(text);
+            previous = Some(start..page.keys.len());
+            page.ends.push(page.keys.len());
+            page.entries.push(KeyEntry { offset, len });
+        }
+        if page.entries.len() as u64 != count {
+            return Err(Problem::Length { expected: count, actual: page.entries.len() as u64 });
+        }
+        if let (Some(last), Some(next)) = (previous, next)
+            && page.keys[last].as_bytes() >= next
+        {
+            return Err(Problem::Malformed("keys belong into a later page"));
+        }
+        Ok(page)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn key(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.keys[start..self.ends[index]]
+    }
+
+    pub(crate) fn entry(&self, index: usize) -> KeyEntry {
+        self.entries[index]
+    }
+
+    pub(crate) fn find(&self, key: &str) -> Option<KeyEntry> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.key(middle).cmp(key) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(self.entry(middle)),
+            }
+        }
+        None
+    }
+}
+
+/// The most bytes that the keys of one page may take when their shared prefixes are unfolded.
+const MAX_UNFOLDED: usize = super::MAX_BLOCK_LEN;

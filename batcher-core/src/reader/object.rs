@@ -1,0 +1,135 @@
+//! One object in a store, as far as it has been read.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{ReadError, ReadErrorKind, ReadOptions};
+use crate::format::Corruption;
+use crate::{BlobSource, ReadRange, ReadReply, StoreErrorKind};
+
+/// Reads ranges of one version of one object, and keeps the end that was read first.
+#[derive(Debug)]
+pub(crate) struct Object {
+    source: Arc<dyn BlobSource>,
+    pub(crate) name: String,
+    pub(crate) len: u64,
+    version: Option<String>,
+    pub(crate) options: ReadOptions,
+    tail_offset: u64,
+    tail: Bytes,
+}
+
+impl Object {
+    /// Reads the object's end.
+    pub(crate) async fn open(
+        source: Arc<dyn BlobSource>,
+        name: &str,
+        options: ReadOptions,
+    ) -> Result<Self, ReadError> {
+        let fail = |error| ReadError::new(ReadErrorKind::Store(error), name);
+        let wanted = options.first_read_len.max(crate::format::Trailer::LEN as u64);
+        let mut reply = None;
+        if source.reads_suffixes() {
+            match source.read(name, ReadRange::Suffix(wanted)).await {
+                Ok(answer) => reply = Some((answer, ReadRange::Suffix(wanted))),
+                Err(error) if error.kind() == StoreErrorKind::Unsupported => {}
+                Err(error) => return Err(fail(error)),
+            }
+        }
+        let (reply, range) = match reply {
+            Some(answered) => answered,
+            None => {
+                let len = source.size(name).await.map_err(fail)?;
+                let range = ReadRange::Bounded(len.saturating_sub(wanted)..len);
+                (source.read(name, range.clone()).await.map_err(fail)?, range)
+            }
+        };
+        let resolved = range.resolve(reply.object_len);
+        let object = Self {
+            source,
+            name: name.to_owned(),
+            len: reply.object_len,
+            version: reply.version.clone(),
+            options,
+            tail_offset: resolved.start,
+            tail: Bytes::new(),
+        };
+        let tail = object.check(&resolved, reply)?;
+        Ok(Self { tail, ..object })
+    }
+
+    /// The last bytes of the object, as they were read at first.
+    pub(crate) fn tail(&self) -> &Bytes {
+        &self.tail
+    }
+
+    /// Exactly these bytes, which must be within the object.
+    pub(crate) async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
+        if range.start >= self.tail_offset && range.end <= self.len {
+            return Ok(self.tail.slice(self.in_tail(range.start)..self.in_tail(range.end)));
+        }
+        let end = range.end.min(self.tail_offset);
+        let head = range.start..end;
+        let reply = self
+            .source
+            .read(&self.name, ReadRange::Bounded(head.clone()))
+            .await
+            .map_err(|error| self.error(error))?;
+        if reply.object_len != self.len {
+            return Err(self.error(ReadErrorKind::Replaced));
+        }
+        let head = self.check(&head, reply)?;
+        if range.end <= end {
+            return Ok(head);
+        }
+        let mut whole = BytesMut::from(&head[..]);
+        whole.extend_from_slice(&self.tail[..self.in_tail(range.end)]);
+        Ok(whole.freeze())
+    }
+
+    fn in_tail(&self, offset: u64) -> usize {
+        usize::try_from(offset - self.tail_offset).unwrap_or(usize::MAX)
+    }
+
+    fn check(&self, range: &Range<u64>, reply: ReadReply) -> Result<Bytes, ReadError> {
+        if let (Some(before), Some(now)) = (&self.version, &reply.version)
+            && before != now
+        {
+            return Err(self.error(ReadErrorKind::Replaced));
+        }
+        let (expected, actual) = (range.end - range.start, reply.bytes.len() as u64);
+        if expected != actual {
+            return Err(self.error(ReadErrorKind::ShortRead { offset: range.start, expected, actual }));
+        }
+        Ok(reply.bytes)
+    }
+
+    pub(crate) fn error(&self, kind: impl Into<ReadErrorKind>) -> ReadError {
+        ReadError::new(kind, &self.name)
+    }
+
+    pub(crate) fn corrupt(&self, corruption: Corruption) -> ReadError {
+        self.error(corruption)
+    }
+
+    /// Fails where `len` bytes are more than may be allocated for `what`.
+    pub(crate) fn allow(&self, what: &'static str, len: u64) -> Result<(), ReadError> {
+        let limit = self.options.memory_limit;
+        if len > limit {
+            return Err(self.error(ReadErrorKind::Memory { what, len, limit }));
+        }
+        Ok(())
+    }
+
+    /// An empty vector with room for `len` bytes.
+    pub(crate) fn allocate(&self, what: &'static str, len: u64) -> Result<Vec<u8>, ReadError> {
+        self.allow(what, len)?;
+        let mut bytes = Vec::new();
+        usize::try_from(len).ok().and_then(|len| bytes.try_reserve_exact(len).ok()).ok_or_else(|| {
+            self.error(ReadErrorKind::Memory { what, len, limit: self.options.memory_limit })
+        })?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,21 @@
+//! How often each operation was called.
+
+use std::collections::HashMap;
+
+use batcher_core::Operation;
+
+#[derive(Debug, Default)]
+pub(crate) struct CallCounts(HashMap<Operation, u64>);
+
+impl CallCounts {
+    /// Counts a call, and gives the number of those before it.
+    pub(crate) fn count(&mut self, operation: Operation) -> u64 {
+        let calls = self.0.entry(operation).or_default();
+        *calls += 1;
+        *calls - 1
+    }
+
+    pub(crate) fn get(&self, operation: Operation) -> u64 {
+        self.0.get(&operation).copied().unwrap_or_default()
+    }
+}
