@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Limit, PutMode, ReadRange, StoreError, Timer};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use futures_util::stream::StreamExt;
 
 use crate::script::{Item, OPERATIONS, Reply, Script, payload, run_operation};
@@ -84,6 +84,17 @@ fn what_is_listed_can_be_read_while_the_list_is_open() {
     assert_eq!(read, [5, 5, 5]);
 }
 
+#[test]
+fn a_list_counts_while_it_waits_for_items() {
+    let time = VirtualTime::default();
+    let script =
+        Script::new(&time, [Reply::DoneAfter(STEP)]).with_lists([vec![Item::Pause(STEP), Item::Object("a")]]);
+    let limited = limited(&script, 1);
+    let (items, size) = time.run(join(limited.list("").collect::<Vec<_>>(), limited.size("name")));
+    assert_eq!((items.len(), size.unwrap()), (1, 5));
+    assert_eq!(time.now(), STEP * 2);
+}
+
 trait SizeOf {
     fn size_of(&self, name: String) -> impl Future<Output = u64>;
 }
@@ -105,7 +116,7 @@ fn dropping_an_operation_anywhere_leaks_no_permit() {
     for limit in 1..=2 {
         for operation in OPERATIONS {
             for ahead in 0..4 {
-                for polls in 0.. {
+                for polls in 0..100 {
                     let time = VirtualTime::default();
                     let script = Script::new(&time, vec![Reply::DoneAfter(STEP); 16]);
                     let limited = limited(&script, limit);
@@ -139,6 +150,7 @@ fn dropping_an_operation_anywhere_leaks_no_permit() {
                     if done {
                         break;
                     }
+                    assert!(polls < 99, "{operation:?} never ends");
                 }
             }
         }

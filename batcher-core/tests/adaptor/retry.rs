@@ -141,7 +141,7 @@ fn lists_begin_again_only_before_their_first_item() {
     let failing = vec![Item::Fail(StoreErrorKind::Unavailable)];
     let broken = vec![Item::Object("a"), Item::Fail(StoreErrorKind::Unavailable), Item::Object("b")];
     let script = Script::new(&time, []).with_lists([failing.clone(), failing.clone(), broken]);
-    let retry = Retry::new(script.clone(), policy(3), time.clone());
+    let retry = Retry::new(script.clone(), policy(9), time.clone());
     let items: Vec<_> = time.run(retry.list("p").collect());
     let names: Vec<_> = items.iter().map(|item| item.as_ref().map(|info| info.name.as_str()).ok()).collect();
     assert_eq!(names, [Some("a"), None, Some("b")]);

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use batcher_core::Timer;
@@ -22,15 +23,19 @@ struct State {
 }
 
 impl VirtualTime {
-    /// Drives `future` to its end, moving on to the next deadline whenever it waits.
+    /// Drives `future` to its end, moving on to the next deadline whenever nothing wakes it.
     pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
-        let mut context = Context::from_waker(Waker::noop());
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
                 return value;
             }
-            self.advance();
+            if !woken.0.swap(false, Ordering::Relaxed) {
+                self.advance();
+            }
         }
     }
 
@@ -50,6 +55,15 @@ impl VirtualTime {
     /// Every pause that was asked for, in order.
     pub(crate) fn slept(&self) -> Vec<Duration> {
         self.state.lock().unwrap().slept.clone()
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
