@@ -87,7 +87,7 @@ fn goldens() -> Vec<Golden> {
 
 /// More than one page of keys, and more than one of blocks.
 fn pages() -> State {
-    (0..6000).map(|n| (format!("{:x}", n * 0x9E37_79B9_7F4A_7C15_u128), rows(50, n as u64))).collect()
+    (0..6000u64).map(|n| (format!("{:x}", u128::from(n) * 0x9E37_79B9_7F4A_7C15), rows(50, n))).collect()
 }
 
 fn empty_blobs() -> State {
@@ -192,9 +192,7 @@ fn every_truncation_is_noticed() {
                 ReadErrorKind::Foreign { object_len, .. } => {
                     assert!(*object_len == len as u64 && len < 4, "{} at {len}: {error}", golden.name);
                 }
-                ReadErrorKind::Corrupt(_) => {
-                    assert!(golden.name.starts_with("lcb1"), "{} at {len}", golden.name)
-                }
+                ReadErrorKind::Corrupt(_) if golden.name.starts_with("lcb1") => {}
                 other => panic!("{} at {len}: {other:?}", golden.name),
             }
         }

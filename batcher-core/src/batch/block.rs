@@ -74,11 +74,6 @@ impl Block {
         Arc::new(Self { len, state: Mutex::new(State::Raw(raw)), done: AtomicWaker::new() })
     }
 
-    /// The block's length in bytes, decoded.
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
