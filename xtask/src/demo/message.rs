@@ -1,4 +1,5 @@
-//! What a worker tells its supervisor: one JSON object a line on its standard output.
+//! What a worker tells its supervisor: one JSON object a line on its standard output. The supervisor answers each
+//! with one byte.
 
 use serde::{Deserialize, Serialize};
 

@@ -47,11 +47,11 @@ impl CodecName {
         }
     }
 
-    /// The standard tool that opens the objects.
-    pub(super) fn tool(self) -> &'static str {
+    /// The standard tool's command that tests many objects.
+    pub(super) fn test_command(self) -> &'static str {
         match self {
-            Self::Lz4 | Self::Raw => "lz4",
-            Self::Zstd => "zstd",
+            Self::Lz4 | Self::Raw => "lz4 -tm",
+            Self::Zstd => "zstd -t",
         }
     }
 }

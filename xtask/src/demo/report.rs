@@ -161,10 +161,10 @@ fn write_where(text: &mut String, options: &Options) {
         return;
     };
     let batches = directory.join(&plan.prefix).join("batches");
-    let tool = plan.codec.tool();
     text.push_str(&format!(
-        "\nThe last checkpoints stay in {}. Any {tool} can open them:\n  {tool} -t {}/*/*",
+        "\nThe last checkpoints stay in {}. The standard tool opens them:\n  {} {}/*/*",
         batches.display(),
+        plan.codec.test_command(),
         batches.display()
     ));
 }

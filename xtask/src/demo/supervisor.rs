@@ -1,7 +1,7 @@
 //! Starts workers, kills them at the points of the plan, and starts them again until one has finished.
 
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +13,9 @@ use super::message::{Message, Restored, Saved};
 use super::options::Plan;
 use super::progress::Progress;
 use super::worker::WORKER;
+
+/// How long the first checkpoint is taken to last, for killing in the middle of it.
+const FIRST_CHECKPOINT: Duration = Duration::from_millis(50);
 
 /// What the killed and restarted run came to.
 #[derive(Debug)]
@@ -89,16 +92,25 @@ impl Run<'_> {
             .args(["demo", WORKER])
             .arg(serde_json::to_string(self.plan)?)
             .arg(life.to_string())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut worker = Worker(child);
-        let Some(output) = worker.0.stdout.take() else { return Err("the worker has no output".into()) };
+        let (Some(output), Some(mut input)) = (worker.0.stdout.take(), worker.0.stdin.take()) else {
+            return Err("the worker has no pipes".into());
+        };
         let mut killed = false;
         // What the worker said before it died is read to the end, a line cut off by the kill excepted.
         for line in BufReader::new(output).lines() {
             let Ok(message) = serde_json::from_str(&line?) else { break };
-            if !killed && let Some(pause) = self.hear(message) {
+            let kill_after = if killed { None } else { self.kill_after(&message) };
+            self.hear(message);
+            if !killed && input.write_all(b"\n").is_err() {
+                // It has died by itself; its exit status says more.
+                continue;
+            }
+            // The worker is let go on first, so that the kill meets it at work; it does not get past its next message.
+            if let Some(pause) = kill_after {
                 thread::sleep(pause);
                 worker.0.kill()?;
                 killed = true;
@@ -111,30 +123,37 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes a message, and says whether and after what time to kill.
-    fn hear(&mut self, message: Message) -> Option<Duration> {
+    /// Whether, and after what time, to kill a worker that has just said this.
+    fn kill_after(&mut self, message: &Message) -> Option<Duration> {
+        match message {
+            Message::Processed { events } => {
+                let at = self.kills.at_event(*events)?;
+                self.progress.line(&format!("kill -9 at {events} events (planned: {at})"));
+                Some(Duration::ZERO)
+            }
+            Message::Checkpointing { epoch } => {
+                let last = self.saved.last().map_or(FIRST_CHECKPOINT, |saved| {
+                    Duration::try_from_secs_f64(saved.seconds).unwrap_or(FIRST_CHECKPOINT)
+                });
+                let (at, pause) = self.kills.in_checkpoint(*epoch, last)?;
+                self.progress.line(&format!("kill -9 {at}, {} ms after it began", pause.as_millis()));
+                Some(pause)
+            }
+            _ => None,
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
         match message {
             Message::Started { restored } => self.started(restored),
             Message::Processed { events } => {
                 self.reached = events;
                 self.progress.update("with checkpoints", events, self.plan.events);
-                let at = self.kills.at_event(events)?;
-                self.progress.line(&format!("kill -9 at {events} events (planned: {at})"));
-                return Some(Duration::ZERO);
             }
-            Message::Checkpointing { epoch } => {
-                self.reached = self.plan.events_before(epoch);
-                let last = self.saved.last().map_or(Duration::from_millis(100), |saved| {
-                    Duration::from_secs_f64(saved.seconds.max(0.0))
-                });
-                let (at, pause) = self.kills.in_checkpoint(epoch, last)?;
-                self.progress.line(&format!("kill -9 {at}, {} ms after it began", pause.as_millis()));
-                return Some(pause);
-            }
+            Message::Checkpointing { epoch } => self.reached = self.plan.events_before(epoch),
             Message::Committed { saved, .. } => self.saved.push(saved),
             Message::Finished { summary } => self.finished = Some(summary),
         }
-        None
     }
 
     fn started(&mut self, restored: Option<Restored>) {

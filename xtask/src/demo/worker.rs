@@ -1,7 +1,7 @@
 //! The process that runs the job and takes checkpoints, until it is done or dead.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use super::checkpoint::{Checkpoints, Failure};
@@ -80,11 +80,15 @@ pub(super) fn process(
     Ok(())
 }
 
-/// A line on standard output. A supervisor that is gone is an error, so that no worker outlives it for long.
+/// Writes a line on standard output and waits until the supervisor has taken it.
+///
+/// Waiting keeps a worker from running ahead of the supervisor, so that no planned kill comes too late; and it ends a
+/// worker whose supervisor is gone.
 fn tell(message: &Message) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     let mut output = io::stdout().lock();
     output.write_all(&line)?;
-    output.flush()
+    output.flush()?;
+    io::stdin().lock().read_exact(&mut [0])
 }

@@ -9,8 +9,8 @@ const RATE: usize = 10_000;
 /// The events from number `from` on. The same seed gives the same stream; different seeds give different stretches of
 /// the one stream that NEXMark has.
 pub(crate) fn events(seed: u64, from: u64) -> EventGenerator {
-    // People, auctions and bids take turns in rounds of 50, with which a stretch has to begin.
-    let first_event_id = usize::try_from(seed % 1000).unwrap_or(0) * 50;
+    // A multiple of 50: people, auctions and bids take turns in rounds of so many.
+    let first_event_id = usize::try_from(seed % 1000).unwrap_or(0) * 5000;
     let config = NexmarkConfig {
         active_people: 10_000,
         // What makes the state large: so many auctions are open at once, each with its bids.
