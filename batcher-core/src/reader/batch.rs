@@ -28,12 +28,14 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Reads trailer and root of an object whose end is that of this format.
-    pub(crate) async fn open(object: &Object, codecs: &CodecRegistry) -> Result<Self, ReadError> {
+    /// Reads the root of an object that ends with this trailer.
+    pub(crate) async fn open(
+        object: &Object,
+        trailer: Trailer,
+        codecs: &CodecRegistry,
+    ) -> Result<Self, ReadError> {
         let trailer_offset = object.len - Trailer::LEN as u64;
         let at_trailer = |problem: Problem| object.corrupt(problem.at(Section::Trailer, trailer_offset));
-        let tail = object.tail();
-        let trailer = Trailer::decode(&tail[tail.len() - Trailer::LEN..]).map_err(at_trailer)?;
         if trailer.version != FORMAT_VERSION {
             return Err(object.error(ReadErrorKind::UnsupportedVersion { found: trailer.version.into() }));
         }
