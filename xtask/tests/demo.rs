@@ -40,9 +40,10 @@ fn a_killed_job_ends_as_the_uninterrupted_one() {
         assert_eq!(report["interrupted"]["events"], 12000);
         assert_eq!(report["restarts"], 4);
         assert_eq!(report["restores"], 3);
-        // At least 1000, 2000 and 3000, and another 3000 where the kill came before the commit record.
+        // At least 1000, 2000 and 3000, and another 3000 where the kill came before the commit record; and some more, because
+        // a kill comes a little after its point.
         let replayed = report["replayed_events"].as_u64().unwrap();
-        assert!((6000..=9000).contains(&replayed), "{replayed}");
+        assert!((6000..=9500).contains(&replayed), "{replayed}");
         assert!(report["saved"]["blobs"].as_u64().unwrap() > 1000, "{report}");
 
         let runs = names(directory.path());
