@@ -157,11 +157,20 @@ pub trait Codec: fmt::Debug + Send + Sync {
 
 /// Appends the frame of `block` to `out`.
 pub(crate) fn append_frame(codec: &dyn Codec, block: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
-    let start = out.len();
-    out.resize(start + codec.max_frame_len(block.len()), 0);
-    let len = codec.encode(block, &mut out[start..])?;
+    let (start, longest) = (out.len(), codec.max_frame_len(block.len()));
+    out.resize(start + longest, 0);
+    let len = checked_len(codec.encode(block, &mut out[start..])?, longest)?;
     out.truncate(start + len);
     Ok(())
+}
+
+/// A frame length as a codec stated it, where it can be one.
+pub(crate) fn checked_len(len: usize, longest: usize) -> Result<usize, CodecError> {
+    if (1..=longest).contains(&len) {
+        Ok(len)
+    } else {
+        Err(CodecError::WrongLength { expected: longest, actual: len })
+    }
 }
 
 /// The most parameter bytes that an object's header can hold for its codec.

@@ -170,31 +170,32 @@ impl<S: BlobStore> Delivery<'_, S> {
     }
 
     /// `Break` where the object is there with exactly these bytes, `Continue` where there is none.
-    async fn read_back(&self, claim: &StoreError) -> Result<ControlFlow<()>, Undelivered> {
+    async fn read_back(&mut self, claim: &StoreError) -> Result<ControlFlow<()>, Undelivered> {
+        let (store, name, payload) = (self.store, self.name, self.payload);
         let unknown = |error: StoreError| {
             let unresolved = format!("could not be read back after {claim}");
-            StoreError::new(error.kind(), Operation::Put, self.name)
+            StoreError::new(error.kind(), Operation::Put, name)
                 .with_outcome(Outcome::Unknown)
                 .with_source(ReadBack { unresolved, error })
         };
         let mut at = 0;
-        let mut chunks = self.payload.chunks().iter();
+        let mut chunks = payload.chunks().iter();
         let mut chunk: &[u8] = &[];
-        while at < self.payload.len() {
-            let range = ReadRange::Bounded(at..(at + READ_BACK_LEN).min(self.payload.len()));
-            let reply = match self.store.read(self.name, range.clone()).await {
+        while at < payload.len() {
+            let range = ReadRange::Bounded(at..(at + READ_BACK_LEN).min(payload.len()));
+            let reply = match store.read(name, range.clone()).await {
                 Ok(reply) => reply,
                 Err(error) if error.kind() == StoreErrorKind::NotFound => {
                     return Ok(ControlFlow::Continue(()));
                 }
                 Err(error) => return Err(unknown(error).into()),
             };
-            if reply.object_len != self.payload.len() {
+            if reply.object_len != payload.len() {
                 return Err(Undelivered::Conflict);
             }
             let expected = range.resolve(reply.object_len);
             if reply.bytes.len() as u64 != expected.end - expected.start {
-                let short = StoreError::new(StoreErrorKind::Unavailable, Operation::Read, self.name);
+                let short = StoreError::new(StoreErrorKind::Unavailable, Operation::Read, name);
                 return Err(unknown(short).into());
             }
             let mut read = &reply.bytes[..];

@@ -1,5 +1,6 @@
 //! What an operating system's error means to a store.
 
+#[cfg(any(feature = "object-store", feature = "opendal"))]
 use std::error::Error;
 use std::io;
 
@@ -8,13 +9,15 @@ use batcher_core::{Operation, StoreErrorKind};
 /// The kind of an I/O error that `operation` met.
 pub(crate) fn kind(error: &io::Error, operation: Operation) -> StoreErrorKind {
     use io::ErrorKind;
-    let reads = matches!(operation, Operation::Read | Operation::Size | Operation::List);
+    let looks = matches!(operation, Operation::Read | Operation::Size | Operation::List | Operation::Delete);
     match error.kind() {
         ErrorKind::NotFound => StoreErrorKind::NotFound,
         ErrorKind::AlreadyExists => StoreErrorKind::AlreadyExists,
         // A name leads through an object, or to a directory of objects: there is no object of that name, and none
         // can be made.
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory if reads => StoreErrorKind::NotFound,
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty if looks => {
+            StoreErrorKind::NotFound
+        }
         ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
         | ErrorKind::DirectoryNotEmpty

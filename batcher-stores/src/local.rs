@@ -245,7 +245,7 @@ impl BlobSource for LocalStore {
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'_, Result<ObjectInfo, StoreError>> {
-        listing::list(Arc::clone(&self.layout), prefix)
+        listing::list(&self.layout, prefix)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ::object_store::path::Path;
 use ::object_store::{
-    Error, MultipartUpload as Upload, ObjectStore, ObjectStoreExt, PutMode as TheirMode, PutMultipartOptions,
+    MultipartUpload as Upload, ObjectStore, ObjectStoreExt, PutMode as TheirMode, PutMultipartOptions,
     PutOptions, PutPayload,
 };
 use async_trait::async_trait;
@@ -178,9 +178,10 @@ impl BlobSink for ObjectStoreSink {
 
     async fn delete(&self, name: &str) -> Result<(), StoreError> {
         let path = path(name, Operation::Delete)?;
-        match self.store.delete(&path).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(store_error(error, Operation::Delete, name, false)),
+        let deleted = self.store.delete(&path).await;
+        match deleted.map_err(|error| store_error(error, Operation::Delete, name, false)) {
+            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
+            deleted => deleted,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Every store keeps the contract, on both flavours of tokio and, where it needs no runtime, without one.
+#![cfg(any(feature = "local", feature = "object-store", feature = "opendal"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,6 +17,7 @@ fn on_tokio(store: &dyn BlobStore) {
     runtime.unwrap().block_on(contract::keep_all(store));
 }
 
+#[cfg(feature = "local")]
 fn on_one_thread(store: &dyn BlobStore) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(contract::keep_all(store));

@@ -121,6 +121,7 @@ impl CheckpointBatcher {
     /// The key names the partition and operator, for instance `"partition-0/agg"`; of the same key twice before a flush the
     /// last blob counts. A key of more than [`MAX_KEY_LEN`](crate::MAX_KEY_LEN) bytes cannot be stored: the blob is kept, and
     /// every flush fails with [`CheckpointStoreError::Refused`] until [`take_refused`](Self::take_refused) has taken it away.
+    #[expect(clippy::needless_pass_by_value, reason = "the starting point's signature")]
     pub fn add(&mut self, key: String, data: Vec<u8>) {
         if let Err(error) = self.handle.add(&key, data) {
             self.refuse(error);

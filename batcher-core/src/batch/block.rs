@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use super::Buffers;
+use crate::codec::checked_len;
 use crate::format::crc;
 use crate::{Codec, CodecError, Executor};
 
@@ -71,11 +72,6 @@ impl Block {
     pub(crate) fn new(raw: RawBlock) -> Arc<Self> {
         let len = raw.bytes().len();
         Arc::new(Self { len, state: Mutex::new(State::Raw(raw)), done: AtomicWaker::new() })
-    }
-
-    /// The block's length in bytes, decoded.
-    pub(crate) fn len(&self) -> usize {
-        self.len
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -165,11 +161,8 @@ impl EncodeJob {
         if buffer.len() < longest {
             buffer.resize(longest, 0);
         }
-        let len = codec.encode(raw, &mut buffer)?;
-        let frame = buffer
-            .get(..len)
-            .filter(|frame| !frame.is_empty())
-            .ok_or(CodecError::WrongLength { expected: longest, actual: len })?;
+        let len = checked_len(codec.encode(raw, &mut buffer)?, longest)?;
+        let frame = &buffer[..len];
         let encoded = EncodedBlock {
             frame_crc: crc(frame),
             frame: Bytes::copy_from_slice(frame),

@@ -26,6 +26,7 @@ impl Lane {
         block_len: usize,
         encoding: &Arc<Encoding>,
     ) {
+        encoding.held.fetch_add(blob.len(), Ordering::Relaxed);
         let room = block_len.saturating_sub(self.open.len());
         if blob.len() > room {
             self.close(encoding);
@@ -60,7 +61,6 @@ impl Lane {
 
     fn push(&mut self, raw: RawBlock, encoding: &Arc<Encoding>) {
         let block = Block::new(raw);
-        encoding.held.fetch_add(block.len(), Ordering::Relaxed);
         self.blocks.push(Arc::clone(&block));
         block.submit(encoding);
     }

@@ -52,5 +52,6 @@ impl Binding {
 
 /// Compares two checksums.
 pub(crate) fn same(expected: u32, actual: u32) -> Result<(), Problem> {
-    if expected == actual { Ok(()) } else { Err(Problem::Checksum { expected, actual }) }
+    // A fuzzer does not guess checksums; what stands behind them has to hold without them, too.
+    if expected == actual || cfg!(fuzzing) { Ok(()) } else { Err(Problem::Checksum { expected, actual }) }
 }

@@ -16,7 +16,7 @@ mod trailer;
 use crate::CodecError;
 
 pub(crate) use block_page::{BlockPage, BlockPlace};
-pub(crate) use checksum::{Binding, Kind, crc};
+pub(crate) use checksum::{Binding, Kind, crc, same};
 pub use corruption::{Corruption, Problem, Section};
 pub(crate) use descriptor::Descriptor;
 pub(crate) use fields::shared_len;

@@ -170,6 +170,9 @@ impl RootPreamble<'_> {
         if self.blob_bytes > 0 && self.stream_len == 0 {
             return Err(Problem::Malformed("blobs without a stream"));
         }
+        if self.blobs == 0 && self.blocks > 0 {
+            return Err(Problem::Malformed("a stream without blobs"));
+        }
         Ok(Root {
             descriptor: self.descriptor,
             blobs: self.blobs,

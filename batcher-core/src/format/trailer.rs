@@ -55,9 +55,10 @@ impl Trailer {
         tail.len() >= Self::LEN && tail.ends_with(TAG)
     }
 
-    /// Reads the frame. The version is whatever stands there; it is for the caller to judge.
-    pub(crate) fn decode(frame: &[u8]) -> Result<Self, Problem> {
-        let mut fields = Fields::new(frame);
+    /// Reads the frame that these last bytes of an object end with. The version is whatever stands there; it is for the
+    /// caller to judge.
+    pub(crate) fn decode(tail: &[u8]) -> Result<Self, Problem> {
+        let mut fields = Fields::new(&tail[tail.len().saturating_sub(Self::LEN)..]);
         let summed = fields.bytes(Self::LEN - TAG.len() - 4)?;
         same(fields.u32()?, crc(summed))?;
         let mut fields = Fields::new(summed);
@@ -69,7 +70,9 @@ impl Trailer {
         let root_crc = fields.u32()?;
         let header_crc = fields.u32()?;
         let version = fields.u16()?;
-        let _reserved = fields.u16()?;
+        if fields.u16()? != 0 && version == FORMAT_VERSION {
+            return Err(Problem::Malformed("reserved bytes are not 0"));
+        }
         let required_features = fields.u32()?;
         let optional_features = fields.u32()?;
         Ok(Self {

@@ -9,7 +9,7 @@ use super::object::Object;
 use super::{ReadError, ReadErrorKind};
 use crate::format::{
     Binding, BlockPage, BlockPlace, Corruption, FORMAT_VERSION, KeyEntry, KeyPage, Kind, MAX_BLOCK_LEN,
-    Problem, Root, Section, Trailer, crc, skippable_payload,
+    Problem, Root, Section, Trailer, crc, same, skippable_payload,
 };
 use crate::{Codec, CodecRegistry, Executor};
 
@@ -28,12 +28,14 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Reads trailer and root of an object whose end is that of this format.
-    pub(crate) async fn open(object: &Object, codecs: &CodecRegistry) -> Result<Self, ReadError> {
+    /// Reads the root of an object that ends with this trailer.
+    pub(crate) async fn open(
+        object: &Object,
+        trailer: Trailer,
+        codecs: &CodecRegistry,
+    ) -> Result<Self, ReadError> {
         let trailer_offset = object.len - Trailer::LEN as u64;
         let at_trailer = |problem: Problem| object.corrupt(problem.at(Section::Trailer, trailer_offset));
-        let tail = object.tail();
-        let trailer = Trailer::decode(&tail[tail.len() - Trailer::LEN..]).map_err(at_trailer)?;
         if trailer.version != FORMAT_VERSION {
             return Err(object.error(ReadErrorKind::UnsupportedVersion { found: trailer.version.into() }));
         }
@@ -57,10 +59,7 @@ impl Batch {
         let root_offset = trailer.root_offset;
         let at_root = |problem: Problem| object.corrupt(problem.at(Section::Root, root_offset));
         let frame = object.read(root_offset..trailer_offset).await?;
-        let actual = crc(&frame);
-        if actual != trailer.root_crc {
-            return Err(at_root(Problem::Checksum { expected: trailer.root_crc, actual }));
-        }
+        same(trailer.root_crc, crc(&frame)).map_err(at_root)?;
         let preamble = Root::preamble(&frame).map_err(at_root)?;
         let descriptor = &preamble.descriptor;
         if (descriptor.required_features, descriptor.optional_features)
@@ -68,10 +67,7 @@ impl Batch {
         {
             return Err(at_root(Problem::Malformed("features differ from the trailer's")));
         }
-        let header_crc = crc(&descriptor.header());
-        if header_crc != trailer.header_crc {
-            return Err(at_root(Problem::Checksum { expected: trailer.header_crc, actual: header_crc }));
-        }
+        same(trailer.header_crc, crc(&descriptor.header())).map_err(at_root)?;
         let codec = codecs
             .decoder(descriptor.codec, &descriptor.params)
             .map_err(|error| object.error(ReadErrorKind::CodecParams(error)))?
@@ -164,8 +160,8 @@ impl Batch {
         let pages = &self.root.block_pages;
         let first =
             pages.partition_point(|page| page.first_stream_offset + page.stream_bytes <= stream.start);
-        for number in first..pages.len() {
-            if pages[number].first_stream_offset >= stream.end {
+        for (number, reference) in pages.iter().enumerate().skip(first) {
+            if reference.first_stream_offset >= stream.end {
                 break;
             }
             let page = self.block_page(object, number).await?;

@@ -121,22 +121,25 @@ impl BatchReader {
         options: ReadOptions,
     ) -> Result<Self, ReadError> {
         let object = Object::open(Arc::new(source), object, options).await?;
-        let content = if Trailer::ends(object.tail()) {
-            Content::Batch(Box::new(Batch::open(&object, codecs).await?))
+        let trailer = Trailer::ends(object.tail()).then(|| Trailer::decode(object.tail()));
+        if let Some(Ok(trailer)) = trailer {
+            let batch = Box::new(Batch::open(&object, trailer, codecs).await?);
+            return Ok(Self { object, content: Content::Batch(batch) });
+        }
+        let start = object.read(0..object.len.min(16)).await?;
+        if start.starts_with(LEGACY_MAGIC) {
+            // Even where its last blob happens to end like a trailer.
+            let legacy = LegacyContent::open(&object, codecs).await?;
+            return Ok(Self { object, content: Content::Legacy(legacy) });
+        }
+        let kind = if let Some(Err(problem)) = trailer {
+            problem.at(Section::Trailer, object.len - Trailer::LEN as u64).into()
+        } else if start.starts_with(&SKIPPABLE_MAGIC.to_le_bytes()) && start.get(8..).is_none_or(begins_tag) {
+            ReadErrorKind::Truncated { object_len: object.len }
         } else {
-            let start = object.read(0..object.len.min(16)).await?;
-            if start.starts_with(LEGACY_MAGIC) {
-                Content::Legacy(LegacyContent::open(&object, codecs).await?)
-            } else if start.starts_with(&SKIPPABLE_MAGIC.to_le_bytes())
-                && start.get(8..).is_none_or(begins_tag)
-            {
-                return Err(object.error(ReadErrorKind::Truncated { object_len: object.len }));
-            } else {
-                let start = start[..start.len().min(8)].to_vec();
-                return Err(object.error(ReadErrorKind::Foreign { object_len: object.len, start }));
-            }
+            ReadErrorKind::Foreign { object_len: object.len, start: start[..start.len().min(8)].to_vec() }
         };
-        Ok(Self { object, content })
+        Err(object.error(kind))
     }
 
     /// The object's name.

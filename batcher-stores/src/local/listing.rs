@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fs::{self, DirEntry, ReadDir};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use batcher_core::{ObjectInfo, Operation, Outcome, StoreError, check_name};
 use futures_util::StreamExt;
@@ -16,8 +15,8 @@ use super::{is_absent, on_pool};
 const BATCH: usize = 1024;
 
 /// The objects of the directory whose names begin with `prefix`.
-pub(super) fn list(layout: Arc<Layout>, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, StoreError>> {
-    let walk = Walk::new(&layout, prefix);
+pub(super) fn list(layout: &Layout, prefix: &str) -> BoxStream<'static, Result<ObjectInfo, StoreError>> {
+    let walk = Walk::new(layout, prefix);
     stream::unfold(walk, |walk| async move {
         let mut walk = walk?;
         let prefix = walk.prefix.clone();
@@ -110,7 +109,7 @@ impl Walk {
             Err(error) if is_absent(&error) => Ok(None),
             metadata => {
                 let metadata = metadata?;
-                Ok(metadata.is_file().then(|| ObjectInfo { name, len: metadata.len() }))
+                Ok(metadata.is_file().then_some(ObjectInfo { name, len: metadata.len() }))
             }
         }
     }

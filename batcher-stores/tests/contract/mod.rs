@@ -1,6 +1,8 @@
 //! The rules that every store keeps, as functions over any store. Each takes a store in which nothing begins with the
 //! names that it uses, and panics where a rule is broken.
 
+mod multipart;
+
 use std::collections::BTreeMap;
 
 use batcher_core::{
@@ -11,12 +13,12 @@ use futures_util::TryStreamExt;
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 
 /// A rule's name and the rule.
-pub type Rule = (&'static str, for<'a> fn(&'a dyn BlobStore) -> BoxFuture<'a, ()>);
+pub(crate) type Rule = (&'static str, for<'a> fn(&'a dyn BlobStore) -> BoxFuture<'a, ()>);
 
 macro_rules! rules {
-    ($($rule:ident),* $(,)?) => {
+    ($($rule:path),* $(,)?) => {
         /// Every rule, in no particular order.
-        pub const RULES: &[Rule] = &[$((stringify!($rule), |store| $rule(store).boxed())),*];
+        pub(crate) const RULES: &[Rule] = &[$((stringify!($rule), |store| $rule(store).boxed())),*];
     };
 }
 
@@ -32,28 +34,28 @@ rules![
     odd_names_stand_for_themselves,
     empty_objects_exist,
     chunks_come_back_in_order,
-    parts_finish_in_any_order,
-    aborted_uploads_leave_nothing,
+    multipart::parts_finish_in_any_order,
+    multipart::aborted_uploads_leave_nothing,
     undeclared_capabilities_are_unsupported,
 ];
 
 /// Keeps every rule in one store.
-pub async fn keep_all(store: &dyn BlobStore) {
+pub(crate) async fn keep_all(store: &dyn BlobStore) {
     for (name, rule) in RULES {
         println!("{name}");
         rule(store).await;
     }
 }
 
-pub fn payload(bytes: impl Into<Bytes>) -> Payload {
+pub(crate) fn payload(bytes: impl Into<Bytes>) -> Payload {
     Payload::from(bytes.into())
 }
 
-pub async fn whole(store: &dyn BlobStore, name: &str) -> Result<Bytes, StoreError> {
+pub(crate) async fn whole(store: &dyn BlobStore, name: &str) -> Result<Bytes, StoreError> {
     Ok(store.read(name, ReadRange::Bounded(0..u64::MAX)).await?.bytes)
 }
 
-pub async fn listed(store: &dyn BlobStore, prefix: &str) -> BTreeMap<String, u64> {
+pub(crate) async fn listed(store: &dyn BlobStore, prefix: &str) -> BTreeMap<String, u64> {
     let objects: Vec<_> = store.list(prefix).try_collect().await.expect("list");
     let count = objects.len();
     let objects: BTreeMap<_, _> = objects.into_iter().map(|object| (object.name, object.len)).collect();
@@ -245,7 +247,7 @@ async fn bad_names_are_invalid(store: &dyn BlobStore) {
 
 async fn odd_names_stand_for_themselves(store: &dyn BlobStore) {
     let segment = "s".repeat(127);
-    let long = vec![segment.as_str(); 8].join("/");
+    let long = [segment.as_str(); 8].join("/");
     assert_eq!(long.len(), MAX_NAME_LEN - 1);
     let names = [
         "odd/a b",
@@ -310,73 +312,6 @@ async fn chunks_come_back_in_order(store: &dyn BlobStore) {
     let chunks: Payload = (0..300_u16).map(|number| Bytes::from(number.to_string())).collect();
     store.put("chunks", chunks.clone(), create_mode(store)).await.expect("put");
     assert_eq!(whole(store, "chunks").await.expect("read"), chunks.to_bytes());
-}
-
-/// Parts of more than the shortest length that any store takes, the last one excepted.
-fn parts() -> Vec<Payload> {
-    let chunk = |byte, len| Bytes::from(vec![byte; len]);
-    vec![
-        [chunk(1, 5 << 20), chunk(2, 77)].into_iter().collect(),
-        payload(chunk(3, 6 << 20)),
-        payload(chunk(4, 5 << 20)),
-        payload(chunk(5, 3)),
-    ]
-}
-
-fn modes(store: &dyn BlobStore) -> Vec<PutMode> {
-    let capabilities = store.capabilities();
-    let replace = capabilities.multipart.then_some(PutMode::Replace);
-    replace.into_iter().chain(capabilities.multipart_create.then_some(PutMode::Create)).collect()
-}
-
-async fn parts_finish_in_any_order(store: &dyn BlobStore) {
-    let object: Payload = parts().iter().flat_map(|part| part.chunks().to_vec()).collect();
-    for mode in modes(store) {
-        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
-            let name = format!("parts/{mode:?}/{order:?}");
-            let mut upload = store.start_multipart(&name, mode).await.expect("start");
-            let mut puts: Vec<_> = parts().into_iter().map(|part| Some(upload.put_part(part))).collect();
-            for number in order {
-                puts[number].take().expect("each part once").await.expect("part");
-            }
-            assert_eq!(store.size(&name).await.expect_err("not complete").kind(), StoreErrorKind::NotFound);
-            assert!(listed(store, "parts/").await.keys().all(|listed| *listed != name));
-            upload.complete().await.expect("complete");
-            assert_eq!(whole(store, &name).await.expect("read"), object.to_bytes());
-        }
-        let name = format!("parts/{mode:?}/at once");
-        let mut upload = store.start_multipart(&name, mode).await.expect("start");
-        let puts: Vec<_> = parts().into_iter().map(|part| upload.put_part(part)).collect();
-        for put in join_all(puts).await {
-            put.expect("part");
-        }
-        upload.complete().await.expect("complete");
-        assert_eq!(whole(store, &name).await.expect("read"), object.to_bytes());
-
-        // Now that the name is taken.
-        let mut upload = store.start_multipart(&name, mode).await.expect("start");
-        upload.put_part(payload("short")).await.expect("part");
-        let completed = upload.complete().await;
-        if mode == PutMode::Create {
-            assert_eq!(completed.expect_err("taken").kind(), StoreErrorKind::AlreadyExists);
-            assert_eq!(store.size(&name).await.expect("size"), object.len());
-        } else {
-            completed.expect("replace");
-            assert_eq!(whole(store, &name).await.expect("read"), "short");
-        }
-    }
-}
-
-async fn aborted_uploads_leave_nothing(store: &dyn BlobStore) {
-    for mode in modes(store) {
-        let name = format!("aborted/{mode:?}");
-        let mut upload = store.start_multipart(&name, mode).await.expect("start");
-        upload.put_part(payload("part")).await.expect("part");
-        upload.abort().await.expect("abort");
-        drop(store.start_multipart(&name, mode).await.expect("start and drop"));
-        assert_eq!(store.size(&name).await.expect_err("aborted").kind(), StoreErrorKind::NotFound);
-        assert_eq!(listed(store, "aborted").await, BTreeMap::new());
-    }
 }
 
 async fn undeclared_capabilities_are_unsupported(store: &dyn BlobStore) {

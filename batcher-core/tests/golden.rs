@@ -1,0 +1,214 @@
+//! Objects of every version that was ever written, kept in the repository: they stay readable, and every damage to them is
+//! noticed.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p batcher-core --test golden` writes the files that are not there yet.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod scenario;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use batcher_codecs::{Lz4, Lz4Block, Raw, Zstd, registry};
+use batcher_core::{BatchReader, Codec, CodecRegistry, ObjectFormat, ReadError, ReadErrorKind, ReadOptions};
+use batcher_testkit::{MemoryStore, block_on};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use scenario::{State, check, expected, mixed, noise, rows};
+
+/// Few, small blobs, so that every bit of the object can be tried: one longer than a block, one empty, one replaced.
+fn small() -> State {
+    vec![
+        ("partition-0/agg".into(), rows(90, 1)),
+        ("partition-0/empty".into(), Bytes::new()),
+        ("partition-1/agg".into(), rows(300, 2)),
+        ("partition-2/noise".into(), noise(40, 3)),
+        ("partition-0/agg".into(), rows(60, 4)),
+    ]
+}
+
+/// An `LCB1` object, written after `docs/FORMAT.md`.
+fn lcb1(state: &State, version: u32) -> Bytes {
+    let mut body = Vec::new();
+    for (key, blob) in state {
+        for field in [key.as_bytes(), blob] {
+            body.extend_from_slice(&u32::try_from(field.len()).unwrap().to_le_bytes());
+            body.extend_from_slice(field);
+        }
+    }
+    let codec = Lz4Block::default();
+    let mut block = vec![0; codec.max_frame_len(body.len())];
+    let len = codec.encode(&body, &mut block).unwrap();
+    let body_len = u32::try_from(body.len()).unwrap().to_le_bytes();
+    let rest = [&body_len[..], &block[..len]].concat();
+    let mut object = b"LCB1".to_vec();
+    object.extend_from_slice(&version.to_le_bytes());
+    object.extend_from_slice(&u32::try_from(state.len()).unwrap().to_le_bytes());
+    object.extend_from_slice(&body_len);
+    if version == 2 {
+        object.extend_from_slice(&crc32c::crc32c(&rest).to_le_bytes());
+    }
+    object.extend_from_slice(&rest);
+    object.into()
+}
+
+struct Golden {
+    name: &'static str,
+    state: State,
+    write: fn(&State) -> Bytes,
+}
+
+fn written(state: &State, codec: Arc<dyn Codec>, block_len: usize) -> Bytes {
+    block_on(scenario::object(state, codec, block_len))
+}
+
+fn goldens() -> Vec<Golden> {
+    let golden = |name, state, write| Golden { name, state, write };
+    vec![
+        golden("v1-raw-small", small(), |state| written(state, Arc::new(Raw), 128)),
+        golden("v1-lz4-small", small(), |state| written(state, Arc::new(Lz4::default()), 128)),
+        golden("v1-zstd-small", small(), |state| written(state, Arc::new(Zstd::default()), 128)),
+        golden("v1-raw-mixed", mixed(), |state| written(state, Arc::new(Raw), 1000)),
+        golden("v1-lz4-mixed", mixed(), |state| written(state, Arc::new(Lz4::default()), 1000)),
+        golden("v1-zstd-mixed", mixed(), |state| written(state, Arc::new(Zstd::default()), 1000)),
+        golden("v1-lz4-pages", pages(), |state| written(state, Arc::new(Lz4::default()), 64)),
+        golden("v1-lz4-empty-blobs", empty_blobs(), |state| written(state, Arc::new(Lz4::default()), 128)),
+        golden("lcb1-v1", small(), |state| lcb1(state, 1)),
+        golden("lcb1-v2", small(), |state| lcb1(state, 2)),
+    ]
+}
+
+/// More than one page of keys, and more than one of blocks.
+fn pages() -> State {
+    (0..6000u64).map(|n| (format!("{:x}", u128::from(n) * 0x9E37_79B9_7F4A_7C15), rows(50, n))).collect()
+}
+
+fn empty_blobs() -> State {
+    ["", "a", "b"].map(|key| (key.to_owned(), Bytes::new())).into()
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("bin")
+}
+
+fn bytes(golden: &Golden) -> Bytes {
+    let path = path(golden.name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !path.exists() {
+        std::fs::write(&path, (golden.write)(&golden.state)).unwrap();
+    }
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).into()
+}
+
+async fn open(
+    object: &Bytes,
+    codecs: &CodecRegistry,
+    options: ReadOptions,
+) -> Result<BatchReader, ReadError> {
+    let store = MemoryStore::new();
+    store.insert("golden", object.clone());
+    BatchReader::open_with(store, "golden", codecs, options).await
+}
+
+#[test]
+fn golden_objects_stay_readable() {
+    let codecs = registry();
+    for golden in goldens() {
+        let object = bytes(&golden);
+        let reader = block_on(open(&object, &codecs, ReadOptions::default())).unwrap();
+        let summary = reader.summary();
+        match golden.name {
+            "lcb1-v1" => assert_eq!(summary.format, ObjectFormat::Lcb1(1)),
+            "lcb1-v2" => assert_eq!(summary.format, ObjectFormat::Lcb1(2)),
+            _ => assert_eq!(summary.format, ObjectFormat::Container(1)),
+        }
+        block_on(check(&reader, &expected(&golden.state)));
+    }
+}
+
+/// What is written today is what was written then, as far as no codec's library is in between.
+#[test]
+fn golden_objects_are_still_written_so() {
+    for golden in goldens().iter().filter(|golden| golden.name.contains("raw")) {
+        assert!((golden.write)(&golden.state) == bytes(golden), "{}", golden.name);
+    }
+}
+
+/// Reads all that there is; `None` where any of it failed.
+async fn read_all(
+    object: &Bytes,
+    codecs: &CodecRegistry,
+    first_read_len: u64,
+) -> Option<BTreeMap<String, Bytes>> {
+    let options = ReadOptions::default().with_first_read_len(first_read_len).with_memory_limit(1 << 20);
+    let reader = open(object, codecs, options).await.ok()?;
+    reader.blobs().try_collect::<Vec<_>>().await.ok().map(|blobs| blobs.into_iter().collect())
+}
+
+#[test]
+fn every_flipped_bit_is_noticed_or_harmless() {
+    let codecs = registry();
+    // Version 1 of the starting point's format has no checksum.
+    for golden in goldens().iter().filter(|golden| golden.name.contains("small") || golden.name == "lcb1-v2")
+    {
+        let object = bytes(golden);
+        let expected = expected(&golden.state);
+        let mut harmless = 0;
+        for bit in 0..object.len() * 8 {
+            let mut flipped = object.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let flipped = Bytes::from(flipped);
+            block_on(async {
+                if let Some(blobs) = read_all(&flipped, &codecs, 100).await {
+                    assert!(blobs == expected, "{} bit {bit}", golden.name);
+                    // Only the header is not looked at in order to read blobs; to verify is to look at it.
+                    let reader = open(&flipped, &codecs, ReadOptions::default()).await.unwrap();
+                    let error = reader.verify().await.unwrap_err();
+                    assert!(matches!(error.kind(), ReadErrorKind::Corrupt(_)), "{} bit {bit}", golden.name);
+                    harmless += 1;
+                }
+            });
+        }
+        assert!(harmless < 70 * 8, "{}: {harmless} of {}", golden.name, object.len() * 8);
+    }
+}
+
+#[test]
+fn every_truncation_is_noticed() {
+    let codecs = registry();
+    for golden in goldens() {
+        let object = bytes(&golden);
+        let step = if object.len() > 5000 { 97 } else { 1 };
+        for len in (0..object.len()).step_by(step) {
+            let error = block_on(open(&object.slice(..len), &codecs, ReadOptions::default())).unwrap_err();
+            match error.kind() {
+                ReadErrorKind::Truncated { object_len } => assert_eq!(*object_len, len as u64),
+                ReadErrorKind::Foreign { object_len, .. } => {
+                    assert!(*object_len == len as u64 && len < 4, "{} at {len}: {error}", golden.name);
+                }
+                ReadErrorKind::Corrupt(_) if golden.name.starts_with("lcb1") => {}
+                other => panic!("{} at {len}: {other:?}", golden.name),
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_behind_the_end_are_noticed() {
+    let codecs = registry();
+    for golden in goldens() {
+        let object = bytes(&golden);
+        for more in [&[0][..], &object] {
+            let longer = Bytes::from([&object[..], more].concat());
+            let error = block_on(open(&longer, &codecs, ReadOptions::default())).unwrap_err();
+            let truncated = matches!(error.kind(), ReadErrorKind::Truncated { .. });
+            assert!(truncated || matches!(error.kind(), ReadErrorKind::Corrupt(_)), "{error:?}");
+        }
+    }
+}
