@@ -6,6 +6,11 @@ pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
 /// The error with all its causes, in one line.
 pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
