@@ -22,6 +22,9 @@ mod source;
 mod store_error;
 mod timer;
 
+/// The macro with which [`BlobSink`] and [`BlobSource`] are implemented.
+pub use async_trait::async_trait;
+
 pub use adaptor::{
     Limit, Meter, MeterSnapshot, OperationStats, Prefix, Readings, Retry, RetryPolicy, Timeout,
 };
