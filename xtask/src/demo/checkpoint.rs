@@ -4,7 +4,6 @@
 //! one does not exist, whatever a killed worker has left of it.
 
 use std::collections::HashSet;
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -19,12 +18,11 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use super::job::Job;
 use super::message::{Restored, Saved};
 use super::options::{CodecName, Plan};
 use super::pool::Pool;
-
-pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
 /// What makes a checkpoint complete.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: a stateful job that is killed, restored from its checkpoints, and ends as if nothing had happened.
 
 mod checkpoint;
+mod failure;
 mod job;
 mod kill;
 mod message;
@@ -17,7 +18,8 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use checkpoint::Failure;
+use batcher::{StoreErrorKind, open_url};
+use failure::{Failure, describe};
 use job::{Job, Summary};
 use kill::KillPlan;
 use options::{HELP, Options, Plan};
@@ -44,6 +46,12 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
+    // So that a store that cannot be is told at once, and not by the first worker.
+    if let Err(error) = open_url(&options.plan.store, options.plan.store_options.iter().cloned()) {
+        eprintln!("demo: --store: {}", describe(&error));
+        let usage = matches!(error.kind(), StoreErrorKind::InvalidInput | StoreErrorKind::Unsupported);
+        return if usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE };
+    }
     match compare(&options) {
         Ok(report) => {
             let text = if options.json { report.json() } else { report.text(&options) };
@@ -51,7 +59,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
             if report.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(failure) => {
-            eprintln!("demo: {failure}");
+            eprintln!("demo: {}", describe(&*failure));
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,6 @@
 //! What came out: whether both runs agree, and what the checkpoints took.
 
+use std::env;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -161,6 +162,9 @@ fn write_where(text: &mut String, options: &Options) {
         return;
     };
     let batches = directory.join(&plan.prefix).join("batches");
+    // As short as it works from here.
+    let here = env::current_dir().unwrap_or_default();
+    let batches = batches.strip_prefix(here).unwrap_or(&batches);
     text.push_str(&format!(
         "\nThe last checkpoints stay in {}. The standard tool opens them:\n  {} {}/*/*",
         batches.display(),

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::Failure;
+use super::failure::Failure;
 use super::job::Summary;
 use super::kill::KillPlan;
 use super::message::{Message, Restored, Saved};

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use super::checkpoint::{Checkpoints, Failure};
+use super::checkpoint::Checkpoints;
+use super::failure::{Failure, describe};
 use super::job::{Job, events};
 use super::message::Message;
 use super::options::Plan;
@@ -20,13 +21,7 @@ pub(super) fn run(arguments: &[OsString]) -> ExitCode {
     match start(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprint!("worker: {failure}");
-            let mut source = failure.source();
-            while let Some(cause) = source {
-                eprint!(": {cause}");
-                source = cause.source();
-            }
-            eprintln!();
+            eprintln!("worker: {}", describe(&*failure));
             ExitCode::FAILURE
         }
     }

@@ -1,0 +1,16 @@
+//! Whatever ends the demo early.
+
+use std::error::Error;
+
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
+
+/// The error with all its causes, in one line.
+pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
