@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_channel::oneshot;
 
 use crate::batch::{Block, Cut, Encoding, Entries, Intake, Sealed, encoded, release, seal};
-use crate::delivery::{Delivery, DeliveryConfig, OpenUpload, Undelivered};
+use crate::delivery::{Delivery, DeliveryConfig, OpenUploads, Undelivered};
 use crate::epochs::{Closed, Epochs};
 use crate::{
     AddError, BatchHandle, BatchId, BatchMetrics, BatcherBuilder, BlobStore, Codec, CodecError, FlushError,
@@ -79,7 +79,7 @@ struct Pending {
     entries: Arc<Mutex<Entries>>,
     stage: Stage,
     requests: u64,
-    upload: Option<OpenUpload>,
+    uploads: OpenUploads,
 }
 
 #[derive(Debug)]
@@ -190,7 +190,8 @@ impl<S: BlobStore> Batcher<S> {
     /// # Errors
     ///
     /// [`FlushError`]; everything is then held as before, objects that this flush had got acknowledged excepted. The
-    /// same is so when the future is dropped.
+    /// same is so when the future is dropped. Parts of an upload that was given up are cleared away by the next flush, but for an
+    /// upload whose start was never answered: have the store expire those.
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
         let mut report = FlushReport::default();
         loop {
@@ -246,7 +247,7 @@ impl<S: BlobStore> Batcher<S> {
             entries: Arc::new(Mutex::new(cut.entries)),
             stage: Stage::Encoding,
             requests: 0,
-            upload: None,
+            uploads: OpenUploads::default(),
         });
         Ok(true)
     }
@@ -280,7 +281,7 @@ impl<S: BlobStore> Batcher<S> {
             name: &pending.object,
             payload: &sealed.payload,
             requests: &mut pending.requests,
-            open: &mut pending.upload,
+            open: &mut pending.uploads,
         }
         .run()
         .await;

@@ -38,12 +38,14 @@ impl From<StoreError> for Undelivered {
     }
 }
 
-/// An upload whose future may have been dropped midway; the next attempt clears it away.
-#[derive(Debug)]
-pub(crate) struct OpenUpload {
-    upload: Box<dyn MultipartUpload>,
-    /// Once completion was asked for, the upload may be the object: never abort it.
-    completing: bool,
+/// The uploads of one object whose futures may have been dropped midway, or whose completion failed.
+#[derive(Debug, Default)]
+pub(crate) struct OpenUploads {
+    /// Being sent; the next attempt clears it away.
+    sending: Option<Box<dyn MultipartUpload>>,
+    /// Once completion was asked for, the upload may become the object at any time: it is let be until the object is
+    /// known to stand.
+    completing: Vec<Box<dyn MultipartUpload>>,
 }
 
 /// One object on its way.
@@ -55,13 +57,22 @@ pub(crate) struct Delivery<'a, S> {
     pub(crate) name: &'a str,
     pub(crate) payload: &'a Payload,
     pub(crate) requests: &'a mut u64,
-    pub(crate) open: &'a mut Option<OpenUpload>,
+    pub(crate) open: &'a mut OpenUploads,
 }
 
 impl<S: BlobStore> Delivery<'_, S> {
     /// Ends well only when the store holds exactly the payload under the name.
     pub(crate) async fn run(mut self) -> Result<(), Undelivered> {
         self.clear_away().await;
+        self.deliver().await?;
+        // The object stands, with these bytes; whatever a late completion does, it can only put the same there again.
+        while let Some(mut upload) = self.open.completing.pop() {
+            let _ = upload.abort().await;
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self) -> Result<(), Undelivered> {
         let mut last = None;
         for _ in 0..PHANTOMS {
             match self.write().await {
@@ -123,7 +134,7 @@ impl<S: BlobStore> Delivery<'_, S> {
         }
         self.count();
         let upload = self.store.start_multipart(self.name, mode).await?;
-        let open = self.open.insert(OpenUpload { upload, completing: false });
+        let upload = self.open.sending.insert(upload);
         let mut parts =
             self.payload.parts(part_len(self.config, capabilities, self.payload.len())).into_iter();
         let mut sending = FuturesUnordered::new();
@@ -132,7 +143,7 @@ impl<S: BlobStore> Delivery<'_, S> {
             if sending.len() < self.config.parts_in_flight
                 && let Some(part) = parts.next()
             {
-                sending.push(open.upload.put_part(part));
+                sending.push(upload.put_part(part));
                 sent += 1;
                 continue;
             }
@@ -153,19 +164,17 @@ impl<S: BlobStore> Delivery<'_, S> {
             return Err(error.with_outcome(Outcome::NotApplied));
         }
         self.count();
-        let Some(open) = self.open.as_mut() else { return Ok(()) };
-        open.completing = true;
-        let done = open.upload.complete().await;
-        *self.open = None;
-        done
+        self.open.completing.extend(self.open.sending.take());
+        let Some(upload) = self.open.completing.last_mut() else { return Ok(()) };
+        upload.complete().await?;
+        self.open.completing.pop();
+        Ok(())
     }
 
     /// Gives back the parts of an upload that was never to be completed. That it fails is no matter of the batch's.
     async fn clear_away(&mut self) {
-        if let Some(mut open) = self.open.take()
-            && !open.completing
-        {
-            let _ = open.upload.abort().await;
+        if let Some(mut upload) = self.open.sending.take() {
+            let _ = upload.abort().await;
         }
     }
 

@@ -241,7 +241,7 @@ fn a_store_that_fails_leaves_the_buffer_and_closes_an_epoch_that_is_given_up() {
     match batcher.flush(6) {
         Ok(()) => assert_eq!(batcher.open(6).unwrap().get("k").unwrap().unwrap(), vec![2]),
         Err(CheckpointStoreError::Flush(error)) => {
-            assert!(matches!(error.kind(), FlushErrorKind::EpochGivenUp))
+            assert!(matches!(error.kind(), FlushErrorKind::EpochGivenUp));
         }
         Err(other) => panic!("{other:?}"),
     }
