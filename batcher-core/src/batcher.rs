@@ -10,8 +10,8 @@ use crate::batch::{Block, Cut, Encoding, Entries, Intake, Sealed, encoded, relea
 use crate::delivery::{Delivery, DeliveryConfig, OpenUploads, Undelivered};
 use crate::epochs::{Closed, Epochs};
 use crate::{
-    AddError, BatchHandle, BatchId, BatchMetrics, BatcherBuilder, BlobStore, Codec, CodecError, FlushError,
-    FlushErrorKind, FlushReport, Naming,
+    AddError, BatchHandle, BatchId, BatchMetrics, BatchReceipt, BatcherBuilder, BlobStore, Codec, CodecError,
+    FlushError, FlushErrorKind, FlushReport, Naming,
 };
 
 /// Accumulates state blobs and writes them as one compressed object a flush.
@@ -56,6 +56,16 @@ pub struct Batcher<S> {
     /// Blobs of a batch whose epoch was given up for another.
     carried: Cut,
     metrics: Arc<BatchMetrics>,
+    /// Receipts that no flush has answered yet, because it failed or was dropped after the object stood.
+    acknowledged: Vec<BatchReceipt>,
+    /// Uploads of batches that were given up, to be cleared away by the next flush.
+    orphans: OpenUploads,
+}
+
+impl<S> Drop for Batcher<S> {
+    fn drop(&mut self) {
+        self.intake.close();
+    }
 }
 
 struct NamingDebug(Naming);
@@ -74,6 +84,8 @@ struct Pending {
     object: String,
     blobs: u64,
     added_bytes: u64,
+    /// Bytes that the entries take in memory.
+    entries_held: usize,
     blocks: Vec<Arc<Block>>,
     /// Shared with the job that sorts and indexes them; locked by nobody else while that job is about.
     entries: Arc<Mutex<Entries>>,
@@ -115,6 +127,8 @@ impl<S: BlobStore> Batcher<S> {
             pending: None,
             carried: Cut::default(),
             metrics: Arc::default(),
+            acknowledged: Vec::new(),
+            orphans: OpenUploads::default(),
         }
     }
 
@@ -189,25 +203,24 @@ impl<S: BlobStore> Batcher<S> {
     ///
     /// # Errors
     ///
-    /// [`FlushError`]; everything is then held as before, objects that this flush had got acknowledged excepted. The
-    /// same is so when the future is dropped. Parts of an upload that was given up are cleared away by the next flush, but for an
+    /// [`FlushError`]; everything is then held as before, but for an object that this flush had got acknowledged, whose
+    /// receipt the next flush that succeeds answers. The same is so when the future is dropped. Parts of an upload that was given up are cleared away by the next flush, but for an
     /// upload whose start was never answered: have the store expire those.
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
-        let mut report = FlushReport::default();
-        loop {
-            let delivered = match self.take_next(epoch).await {
-                Ok(false) => return Ok(report),
+        // Once for a batch that an earlier flush of this epoch left, and once for what was added since: not until nothing is
+        // left, or a flush among busy handles would never end.
+        for fresh in [false, true] {
+            let flushed = match self.take_next(epoch, fresh).await {
                 Ok(true) => self.deliver_pending().await,
+                Ok(false) => Ok(()),
                 Err(error) => Err(error),
             };
-            match delivered {
-                Ok(receipt) => report.receipts.extend(receipt),
-                Err(error) => {
-                    self.metrics.failed();
-                    return Err(error);
-                }
+            if let Err(error) = flushed {
+                self.metrics.failed();
+                return Err(error);
             }
         }
+        Ok(FlushReport { receipts: std::mem::take(&mut self.acknowledged) })
     }
 
     /// Forgets everything that was added and is not acknowledged, as after a checkpoint that the engine has given up, and
@@ -215,34 +228,42 @@ impl<S: BlobStore> Batcher<S> {
     /// all the same.
     pub fn discard(&mut self) -> u64 {
         let blobs = self.len();
-        let pending = self.pending.take().map(|pending| pending.blocks).unwrap_or_default();
-        let carried = std::mem::take(&mut self.carried).blocks;
-        for blocks in [pending, carried, self.intake.cut().blocks] {
-            release(&blocks, self.intake.encoding());
+        let encoding = self.intake.encoding();
+        if let Some(pending) = self.pending.take() {
+            release(&pending.blocks, pending.entries_held, encoding);
+            self.orphans.extend(pending.uploads);
+        }
+        for cut in [std::mem::take(&mut self.carried), self.intake.cut()] {
+            release(&cut.blocks, cut.entries.held(), encoding);
         }
         blobs
     }
 
-    /// Makes sure that there is a pending batch of this epoch; false where there is nothing to write.
-    async fn take_next(&mut self, epoch: u64) -> Result<bool, FlushError> {
-        if self.pending.as_ref().is_some_and(|pending| pending.id.epoch != epoch) {
-            self.unseal().await;
-        }
-        if self.pending.is_some() {
+    /// Makes sure that there is a pending batch of this epoch, where there is one from before or `fresh` asks for one of
+    /// what was added; false where there is none.
+    async fn take_next(&mut self, epoch: u64, fresh: bool) -> Result<bool, FlushError> {
+        if self.pending.as_ref().is_some_and(|pending| pending.id.epoch == epoch) {
             return Ok(true);
         }
-        if self.carried.is_empty() && self.intake.blobs() == 0 {
+        if !fresh || self.is_empty() {
             return Ok(false);
         }
-        let mut id = BatchId { writer: self.writer.clone(), epoch, part: 0 };
-        id.part = self.epochs.next(epoch).map_err(|closed| FlushError::new(closed.into(), &id, ""))?;
+        // Before anything is given up for this epoch.
+        let part = self.next_part(epoch)?;
+        self.unseal().await;
+        self.orphans.abort().await;
+        let id = BatchId { writer: self.writer.clone(), epoch, part };
+        // The naming is the caller's code: nothing has been taken away yet where it panics.
+        let object = (self.naming.0)(&id, self.intake.encoding().codec.id());
+        self.epochs.used(epoch, part);
         self.carried.append(self.intake.cut());
         let cut = std::mem::take(&mut self.carried);
         self.pending = Some(Pending {
-            object: (self.naming.0)(&id, self.intake.encoding().codec.id()),
+            object,
             id,
             blobs: cut.entries.len() as u64,
             added_bytes: cut.added_bytes,
+            entries_held: cut.entries.held(),
             blocks: cut.blocks,
             entries: Arc::new(Mutex::new(cut.entries)),
             stage: Stage::Encoding,
@@ -261,19 +282,20 @@ impl<S: BlobStore> Batcher<S> {
         if let Some(pending) = self.pending.take() {
             self.epochs.give_up(pending.id.epoch);
             let entries = std::mem::take(&mut *pending.lock());
+            self.orphans.extend(pending.uploads);
             let mut cut = Cut { entries, blocks: pending.blocks, added_bytes: pending.added_bytes };
             cut.append(std::mem::take(&mut self.carried));
             self.carried = cut;
         }
     }
 
-    async fn deliver_pending(&mut self) -> Result<Option<crate::BatchReceipt>, FlushError> {
-        let Some(pending) = self.pending.as_mut() else { return Ok(None) };
+    async fn deliver_pending(&mut self) -> Result<(), FlushError> {
+        let Some(pending) = self.pending.as_mut() else { return Ok(()) };
         pending
             .seal(self.intake.encoding())
             .await
             .map_err(|error| FlushError::new(FlushErrorKind::Encode(error), &pending.id, &pending.object))?;
-        let Stage::Sealed(sealed) = &pending.stage else { return Ok(None) };
+        let Stage::Sealed(sealed) = &pending.stage else { return Ok(()) };
         let delivered = Delivery {
             store: &self.store,
             config: &self.delivery,
@@ -295,9 +317,10 @@ impl<S: BlobStore> Batcher<S> {
         let mut receipt = sealed.receipt.clone();
         receipt.requests = pending.requests;
         self.metrics.flushed(receipt.blobs, pending.added_bytes, receipt.object_len);
-        release(&pending.blocks, self.intake.encoding());
+        release(&pending.blocks, pending.entries_held, self.intake.encoding());
+        self.acknowledged.push(receipt);
         self.pending = None;
-        Ok(Some(receipt))
+        Ok(())
     }
 }
 
@@ -324,18 +347,19 @@ impl Pending {
                     let (answer, answered) = oneshot::channel();
                     let (entries, id, object) =
                         (Arc::clone(&self.entries), self.id.clone(), self.object.clone());
-                    let codec = Arc::clone(&encoding.codec);
+                    let context = Arc::clone(encoding);
                     self.stage = Stage::Indexing(answered);
-                    encoding.executor.execute(Box::new(move || {
+                    let job = move || {
                         let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-                        let sealed = catch_unwind(AssertUnwindSafe(|| {
-                            seal(&mut entries, frames, &id, object, &*codec)
-                        }))
-                        .unwrap_or(Err(CodecError::Panicked));
+                        let seal = || seal(&mut entries, frames, &id, object, &context);
+                        let sealed =
+                            catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
                         drop(entries);
                         // Nobody waits any longer where the batch was discarded meanwhile.
                         let _ = answer.send(sealed);
-                    }));
+                    };
+                    // Where the executor panics, the job is dropped, and the answer with it.
+                    let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
                 }
                 Stage::Indexing(answered) => match answered.await {
                     Ok(Ok(sealed)) => self.stage = Stage::Sealed(sealed),

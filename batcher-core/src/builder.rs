@@ -74,7 +74,9 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
     }
 
     /// Whether an object of the same name may be replaced. Default: [`PutMode::Create`], which needs a store that can
-    /// create conditionally and protects a good checkpoint from a process that should be dead.
+    /// create conditionally and protects a good checkpoint from a process that should be dead. Where the store cannot create
+    /// conditionally in parts (S3 through `object_store` cannot), objects over the [multipart
+    /// threshold](Self::multipart_threshold) are protected by a look beforehand only.
     pub fn put_mode(mut self, mode: PutMode) -> Self {
         self.delivery.mode = mode;
         self
@@ -87,8 +89,9 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         self
     }
 
-    /// The most bytes of blobs, compressed or not, that are held before [`Batcher::add`] answers
-    /// [`Full`](crate::AddErrorKind::Full). Keys and their bookkeeping, about 40 bytes a blob, come on top. Default: 4 GiB.
+    /// The most bytes that are held before [`Batcher::add`] answers [`Full`](crate::AddErrorKind::Full): blobs, compressed
+    /// or not, their keys, and about 40 bytes a blob. Threads that add at the same moment may each go over it by one blob.
+    /// Default: 4 GiB.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;
         self
@@ -136,9 +139,9 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         if self.writer.len() > MAX_WRITER_LEN {
             return Err(ConfigError::WriterTooLong { len: self.writer.len(), limit: MAX_WRITER_LEN });
         }
-        let params = self.codec.params().len();
-        if params > MAX_CODEC_PARAMS {
-            return Err(ConfigError::CodecParamsTooLong { len: params, limit: MAX_CODEC_PARAMS });
+        let params = self.codec.params().to_vec();
+        if params.len() > MAX_CODEC_PARAMS {
+            return Err(ConfigError::CodecParamsTooLong { len: params.len(), limit: MAX_CODEC_PARAMS });
         }
         if self.codec.id() == CodecId::LZ4_BLOCK {
             return Err(ConfigError::ReadOnlyCodec);
@@ -156,6 +159,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         let encoding = Arc::new(Encoding {
             codec: Arc::new(self.codec),
             executor: self.executor,
+            params,
             raw: Buffers::new(idle),
             frames: Buffers::new(idle),
             held: AtomicUsize::new(0),

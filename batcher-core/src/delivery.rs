@@ -43,9 +43,25 @@ impl From<StoreError> for Undelivered {
 pub(crate) struct OpenUploads {
     /// Being sent; the next attempt clears it away.
     sending: Option<Box<dyn MultipartUpload>>,
-    /// Once completion was asked for, the upload may become the object at any time: it is let be until the object is
-    /// known to stand.
-    completing: Vec<Box<dyn MultipartUpload>>,
+    /// To be aborted later: once completion was asked for, an upload may become the object at any time, and is let be
+    /// until the object is known to stand.
+    later: Vec<Box<dyn MultipartUpload>>,
+}
+
+impl OpenUploads {
+    /// Takes over the uploads of a batch that is given up.
+    pub(crate) fn extend(&mut self, other: Self) {
+        // What is completing may still become an object, which nobody will look for; it is not ours to abort.
+        self.later.extend(other.sending);
+    }
+
+    /// Aborts all of them; that an abort fails is no matter of any batch's.
+    pub(crate) async fn abort(&mut self) {
+        while let Some(upload) = self.later.last_mut() {
+            let _ = upload.abort().await;
+            self.later.pop();
+        }
+    }
 }
 
 /// One object on its way.
@@ -66,9 +82,7 @@ impl<S: BlobStore> Delivery<'_, S> {
         self.clear_away().await;
         self.deliver().await?;
         // The object stands, with these bytes; whatever a late completion does, it can only put the same there again.
-        while let Some(mut upload) = self.open.completing.pop() {
-            let _ = upload.abort().await;
-        }
+        self.open.abort().await;
         Ok(())
     }
 
@@ -138,13 +152,13 @@ impl<S: BlobStore> Delivery<'_, S> {
         let mut parts =
             self.payload.parts(part_len(self.config, capabilities, self.payload.len())).into_iter();
         let mut sending = FuturesUnordered::new();
-        let mut sent = 0;
         let failed = loop {
             if sending.len() < self.config.parts_in_flight
                 && let Some(part) = parts.next()
             {
+                *self.requests += 1;
+                self.metrics.requested();
                 sending.push(upload.put_part(part));
-                sent += 1;
                 continue;
             }
             match sending.next().await {
@@ -154,20 +168,16 @@ impl<S: BlobStore> Delivery<'_, S> {
             }
         };
         drop(sending);
-        *self.requests += sent;
-        for _ in 0..sent {
-            self.metrics.requested();
-        }
         if let Some(error) = failed {
             self.clear_away().await;
             // Parts without a completion are no object, whatever became of the part.
             return Err(error.with_outcome(Outcome::NotApplied));
         }
         self.count();
-        self.open.completing.extend(self.open.sending.take());
-        let Some(upload) = self.open.completing.last_mut() else { return Ok(()) };
+        self.open.later.extend(self.open.sending.take());
+        let Some(upload) = self.open.later.last_mut() else { return Ok(()) };
         upload.complete().await?;
-        self.open.completing.pop();
+        self.open.later.pop();
         Ok(())
     }
 

@@ -33,14 +33,13 @@ impl Epochs {
         }
     }
 
-    /// Takes the next free part of an epoch.
-    pub(crate) fn next(&mut self, epoch: u64) -> Result<u64, Closed> {
-        let part = self.peek(epoch)?;
+    /// Says that this part of an epoch, and so all before it, is used.
+    pub(crate) fn used(&mut self, epoch: u64, part: u64) {
         self.remember(epoch, Some(part + 1));
-        Ok(part)
     }
 
-    /// Closes an epoch: its last part may never have become an object, and readers count on there being no gap.
+    /// Closes an epoch: its last part may never have become an object, and readers that know no receipts count on there
+    /// being no gap.
     pub(crate) fn give_up(&mut self, epoch: u64) {
         self.remember(epoch, None);
     }
@@ -59,27 +58,36 @@ impl Epochs {
 mod tests {
     use super::*;
 
+    fn next(epochs: &mut Epochs, epoch: u64) -> Result<u64, Closed> {
+        let part = epochs.peek(epoch)?;
+        epochs.used(epoch, part);
+        Ok(part)
+    }
+
     #[test]
     fn parts_count_up_within_each_epoch() {
         let mut epochs = Epochs::default();
-        assert_eq!([7, 7, 8, 7, u64::MAX, 0].map(|epoch| epochs.next(epoch)), [0, 1, 0, 2, 0, 0].map(Ok));
+        assert_eq!(
+            [7, 7, 8, 7, u64::MAX, 0].map(|epoch| next(&mut epochs, epoch)),
+            [0, 1, 0, 2, 0, 0].map(Ok)
+        );
     }
 
     #[test]
     fn a_forgotten_epoch_is_refused_rather_than_named_again() {
         let mut epochs = Epochs::default();
         for epoch in 0..=REMEMBERED as u64 {
-            assert_eq!(epochs.next(epoch), Ok(0));
+            assert_eq!(next(&mut epochs, epoch), Ok(0));
         }
-        assert_eq!(epochs.next(0), Err(Closed::Forgotten { oldest: 1 }));
-        assert_eq!(epochs.next(1), Ok(1));
+        assert_eq!(next(&mut epochs, 0), Err(Closed::Forgotten { oldest: 1 }));
+        assert_eq!(next(&mut epochs, 1), Ok(1));
     }
 
     #[test]
     fn an_epoch_that_was_given_up_stays_closed() {
         let mut epochs = Epochs::default();
-        assert_eq!(epochs.next(7), Ok(0));
+        assert_eq!(next(&mut epochs, 7), Ok(0));
         epochs.give_up(7);
-        assert_eq!((epochs.next(7), epochs.next(8)), (Err(Closed::GivenUp), Ok(0)));
+        assert_eq!((next(&mut epochs, 7), next(&mut epochs, 8)), (Err(Closed::GivenUp), Ok(0)));
     }
 }

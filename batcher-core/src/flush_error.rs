@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{BatchId, CodecError, Outcome, StoreError};
+use crate::{BatchId, CodecError, Outcome, StoreError, StoreErrorKind};
 
 /// Why a flush failed. Whichever it is, every blob is still held, and the next flush of the same epoch writes
 /// the same object, byte for byte.
@@ -79,7 +79,10 @@ impl FlushError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match &*self.kind {
-            FlushErrorKind::Store(error) => error.kind().is_retryable(),
+            // "Already exists" gets here only where nothing was there, time and again.
+            FlushErrorKind::Store(error) => {
+                error.kind().is_retryable() || error.kind() == StoreErrorKind::AlreadyExists
+            }
             FlushErrorKind::Encode(error) => matches!(error, CodecError::Abandoned | CodecError::Panicked),
             _ => false,
         }

@@ -47,6 +47,8 @@ enum State {
     Encoded(EncodedBlock),
     /// Could not be encoded; the next flush tries again.
     Failed(RawBlock, CodecError),
+    /// No longer wanted: whatever a job still makes of it is dropped.
+    Released,
 }
 
 /// A block that is being encoded somewhere, or has been.
@@ -62,9 +64,11 @@ pub(crate) struct Block {
 pub(crate) struct Encoding {
     pub(crate) codec: Arc<dyn Codec>,
     pub(crate) executor: Arc<dyn Executor>,
+    /// The codec's parameters as they were when the batcher was built.
+    pub(crate) params: Vec<u8>,
     pub(crate) raw: Buffers,
     pub(crate) frames: Buffers,
-    /// Bytes held in memory for this batcher: raw until encoded, frames until acknowledged.
+    /// Bytes held in memory for this batcher: blobs until encoded, their frames, keys and entries until acknowledged.
     pub(crate) held: AtomicUsize,
 }
 
@@ -81,7 +85,8 @@ impl Block {
     /// Hands the block to the executor.
     pub(crate) fn submit(self: &Arc<Self>, encoding: &Arc<Encoding>) {
         let mut job = EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), ran: false };
-        encoding.executor.execute(Box::new(move || job.run()));
+        // An executor that cannot take the job, even by panicking, drops it, and a dropped job says so.
+        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(move || job.run()))));
     }
 
     /// Hands the block to the executor once more, where it has failed.
@@ -106,18 +111,21 @@ impl Block {
     pub(crate) fn poll_encoded(&self, context: &mut Context<'_>) -> Poll<Result<EncodedBlock, CodecError>> {
         self.done.register(context.waker());
         match &mut *self.state() {
-            State::Raw(_) | State::Running => Poll::Pending,
+            State::Raw(_) | State::Running | State::Released => Poll::Pending,
             State::Encoded(encoded) => Poll::Ready(Ok(encoded.clone())),
             State::Failed(_, error) => Poll::Ready(Err(std::mem::replace(error, CodecError::Abandoned))),
         }
     }
 
-    /// Bytes that the block holds in memory.
-    pub(crate) fn held(&self) -> usize {
-        match &*self.state() {
+    /// Lets go of the block, and takes what it held off the account.
+    pub(crate) fn release(&self, encoding: &Encoding) {
+        let mut state = self.state();
+        let held = match std::mem::replace(&mut *state, State::Released) {
             State::Encoded(encoded) => encoded.frame.len(),
-            _ => self.len,
-        }
+            State::Raw(_) | State::Running | State::Failed(..) => self.len,
+            State::Released => 0,
+        };
+        encoding.held.fetch_sub(held, Ordering::Relaxed);
     }
 }
 
@@ -138,19 +146,22 @@ impl EncodeJob {
         let Some(raw) = raw else { return };
         let encoded =
             catch_unwind(AssertUnwindSafe(|| self.encode(raw.bytes()))).unwrap_or(Err(CodecError::Panicked));
+        let mut state = self.block.state();
         let next = match encoded {
+            _ if matches!(*state, State::Released) => State::Released,
             Ok(encoded) => {
-                // Order matters to the limit: never count less than is held.
+                // In this order, so that the account is never short of what is held.
                 self.encoding.held.fetch_add(encoded.frame.len(), Ordering::Relaxed);
+                self.encoding.held.fetch_sub(self.block.len, Ordering::Relaxed);
                 if let RawBlock::Copied(buffer) = raw {
                     self.encoding.raw.give_back(buffer);
                 }
-                self.encoding.held.fetch_sub(self.block.len, Ordering::Relaxed);
                 State::Encoded(encoded)
             }
             Err(error) => State::Failed(raw, error),
         };
-        *self.block.state() = next;
+        *state = next;
+        drop(state);
         self.block.done.wake();
     }
 

@@ -60,8 +60,10 @@ pub(crate) async fn encoded(
     Ok(frames)
 }
 
-/// Says that these blocks are not held any longer.
-pub(crate) fn release(blocks: &[Arc<Block>], encoding: &Encoding) {
-    let held = blocks.iter().map(|block| block.held()).sum();
-    encoding.held.fetch_sub(held, Ordering::Relaxed);
+/// Says that these blocks, and entries that take so many bytes, are not held any longer.
+pub(crate) fn release(blocks: &[Arc<Block>], entries_held: usize, encoding: &Encoding) {
+    encoding.held.fetch_sub(entries_held, Ordering::Relaxed);
+    for block in blocks {
+        block.release(encoding);
+    }
 }

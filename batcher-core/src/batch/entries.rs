@@ -13,6 +13,11 @@ pub(crate) struct Entry {
     turn: u64,
 }
 
+/// What a key and its entry take in memory, in bytes.
+pub(crate) fn entry_len(key: &str) -> usize {
+    key.len() + size_of::<Entry>()
+}
+
 /// Entries with their keys, in the order of their adds until they are sorted.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
@@ -54,6 +59,12 @@ impl Entries {
     /// Bytes of all keys and blobs.
     pub(crate) fn bytes(&self) -> u64 {
         self.list.iter().map(|entry| entry.key.len() + entry.len).sum()
+    }
+
+    /// What all keys and entries take in memory, in bytes: the sum of [`entry_len`].
+    pub(crate) fn held(&self) -> usize {
+        let keys: u64 = self.list.iter().map(|entry| entry.key.len()).sum();
+        usize::try_from(keys).unwrap_or(usize::MAX) + self.list.len() * size_of::<Entry>()
     }
 
     /// Sorts by key, and the adds of one key by their turns.

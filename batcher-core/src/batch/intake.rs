@@ -1,7 +1,7 @@
 //! Where blobs come in, from one thread or from many.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::Cut;
 use super::block::Encoding;
+use super::entries::entry_len;
 use super::lane::Lane;
 use crate::MAX_KEY_LEN;
 
@@ -24,6 +25,7 @@ pub(crate) struct Intake {
     turns: AtomicU64,
     blobs: AtomicU64,
     bytes: AtomicU64,
+    closed: AtomicBool,
 }
 
 impl Intake {
@@ -36,6 +38,7 @@ impl Intake {
             turns: AtomicU64::new(0),
             blobs: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -59,21 +62,35 @@ impl Intake {
         BatchHandle { intake: Arc::clone(self), lane }
     }
 
-    /// Takes all blobs away from all lanes, and forgets lanes whose handle is gone.
+    /// Takes all blobs away from all lanes at one moment, and forgets lanes whose handle is gone.
+    ///
+    /// One moment: of two adds of one key through two handles, the later must never be taken without the earlier.
     pub(crate) fn cut(&self) -> Cut {
-        let mut cut = Cut::default();
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.retain(|shared| {
-            let mut lane = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody can add to a lane that only this list knows. Looked at before anything is taken: a handle may add and be
+        // dropped at any time.
+        let orphans: Vec<bool> = lanes.iter().map(|lane| Arc::strong_count(lane) == 1).collect();
+        let mut locked: Vec<_> =
+            lanes.iter().map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner)).collect();
+        let taken: Vec<Lane> = locked.iter_mut().map(|lane| std::mem::take(&mut **lane)).collect();
+        drop(locked);
+        let mut orphans = orphans.into_iter();
+        lanes.retain(|_| !orphans.next().unwrap_or(false));
+        drop(lanes);
+        let mut cut = Cut::default();
+        for mut lane in taken {
+            self.blobs.fetch_sub(lane.entries.len() as u64, Ordering::Relaxed);
+            self.bytes.fetch_sub(lane.entries.bytes(), Ordering::Relaxed);
+            // Compresses, where the executor is inline: with no lane locked.
             lane.close(&self.encoding);
-            let (blobs, bytes) = (lane.entries.len(), lane.entries.bytes());
-            self.blobs.fetch_sub(blobs as u64, Ordering::Relaxed);
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             cut.take(&mut lane);
-            drop(lane);
-            Arc::strong_count(shared) > 1
-        });
+        }
         cut
+    }
+
+    /// Refuses whatever comes from now on: the batcher is gone.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 }
 
@@ -129,12 +146,16 @@ impl BatchHandle {
                 blob,
             ));
         }
+        if intake.closed.load(Ordering::Relaxed) {
+            return Err(AddError::new(AddErrorKind::Closed, key, blob));
+        }
         let held = intake.encoding.held.load(Ordering::Relaxed);
-        if held.saturating_add(blob.len()) > intake.memory_limit {
+        if held.saturating_add(blob.len() + entry_len(key)) > intake.memory_limit {
             return Err(AddError::new(AddErrorKind::Full { held, limit: intake.memory_limit }, key, blob));
         }
         let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = intake.turns.fetch_add(1, Ordering::Relaxed);
+        intake.encoding.held.fetch_add(blob.len() + entry_len(key), Ordering::Relaxed);
         lane.add(key, &blob, turn, intake.block_len, &intake.encoding);
         intake.blobs.fetch_add(1, Ordering::Relaxed);
         intake.bytes.fetch_add(key.len() as u64 + blob.len() as u64, Ordering::Relaxed);
@@ -154,10 +175,13 @@ pub enum AddErrorKind {
         /// The longest key in bytes.
         limit: usize,
     },
+    /// The batcher was dropped: nobody could flush the blob any longer.
+    #[error("the batcher is gone")]
+    Closed,
     /// The batcher holds as much as it may; flush, then add the blob again.
     #[error("{held} bytes held of at most {limit}")]
     Full {
-        /// Bytes held: blobs not yet compressed, and compressed ones not yet acknowledged by the store.
+        /// Bytes held: blobs not yet compressed, compressed ones not yet acknowledged by the store, and their keys.
         held: usize,
         /// The limit in bytes.
         limit: usize,

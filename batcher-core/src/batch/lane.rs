@@ -1,7 +1,6 @@
 //! One producer's own line of blocks, which nobody else fills.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -26,7 +25,6 @@ impl Lane {
         block_len: usize,
         encoding: &Arc<Encoding>,
     ) {
-        encoding.held.fetch_add(blob.len(), Ordering::Relaxed);
         let room = block_len.saturating_sub(self.open.len());
         if blob.len() > room {
             self.close(encoding);

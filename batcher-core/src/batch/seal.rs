@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::block::EncodedBlock;
+use super::block::{EncodedBlock, Encoding};
 use super::entries::{Entries, Entry};
 use crate::codec::append_frame;
 use crate::format::{
@@ -24,6 +24,9 @@ const MAX_KEY_PAGE_LEN: usize = 32 * 1024 * 1024;
 /// About what an entry takes when most of its key is shared.
 const TYPICAL_ENTRY_LEN: usize = 8;
 
+/// Entries that a page has at least, however long its keys: their separators, one a page, must not outgrow the directory.
+const MIN_PAGE_ENTRIES: u64 = 128;
+
 /// Bytes of keys in full at which a page ends, however much of them is shared and so cut.
 const UNFOLDED_LEN: usize = 16 * 1024 * 1024;
 
@@ -41,8 +44,9 @@ pub(crate) fn seal(
     frames: Vec<EncodedBlock>,
     id: &BatchId,
     object: String,
-    codec: &dyn Codec,
+    encoding: &Encoding,
 ) -> Result<Sealed, CodecError> {
+    let codec = &*encoding.codec;
     let descriptor = Descriptor {
         codec: codec.id(),
         required_features: 0,
@@ -50,7 +54,7 @@ pub(crate) fn seal(
         epoch: id.epoch,
         part: id.part,
         writer: id.writer.clone(),
-        params: codec.params().to_vec(),
+        params: encoding.params.clone(),
     };
     let header = descriptor.header();
     let mut tail = Tail { codec, binding: Binding::new(&descriptor), bytes: Vec::new() };
@@ -189,7 +193,8 @@ impl Tail<'_> {
             section.blobs += 1;
             section.blob_bytes += entry.len;
             let next = live.peek().map(|next| entries.key(next));
-            if builder.len() < page_len && unfolded < UNFOLDED_LEN && next.is_some() {
+            let full = builder.len() >= page_len && builder.entries() >= MIN_PAGE_ENTRIES;
+            if !full && unfolded < UNFOLDED_LEN && next.is_some() {
                 continue;
             }
             let count = builder.entries();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::checksum::same;
 use super::fields::Fields;
-use super::{MAX_KEY_LEN, Problem, crc};
+use super::{Problem, crc};
 use crate::Codec;
 
 /// The bytes that begin such an object.
@@ -82,13 +82,6 @@ impl<'a> LegacyHead<'a> {
         let mut fields = Fields::new(&body);
         while !fields.is_empty() {
             let key = take_range(&mut fields, body.len())?;
-            if key.len() > MAX_KEY_LEN {
-                return Err(Problem::Limit {
-                    what: "key length",
-                    claimed: key.len() as u64,
-                    limit: MAX_KEY_LEN as u64,
-                });
-            }
             if std::str::from_utf8(&body[key.clone()]).is_err() {
                 return Err(Problem::Malformed("key is not UTF-8"));
             }

@@ -76,6 +76,11 @@ impl Root {
             put_uvarint(&mut directory, page.data_bytes);
             put_uvarint(&mut directory, page.stream_bytes);
         }
+        let separators: usize = self.key_pages.iter().map(|page| page.separator.len()).sum();
+        if separators > MAX_SEPARATORS {
+            let (len, limit) = (separators as u64, MAX_SEPARATORS as u64);
+            return Err(CodecError::TooLarge { what: "separators of all key pages", len, limit });
+        }
         let mut before: &[u8] = &[];
         for page in &self.key_pages {
             put_uvarint(&mut directory, page.frame_len);

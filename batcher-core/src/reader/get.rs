@@ -27,6 +27,7 @@ impl BatchReader {
 
     async fn get_from(&self, batch: &Batch, key: &str) -> Result<Option<Bytes>, ReadError> {
         let Some(entry) = batch.find(&self.object, key).await? else { return Ok(None) };
+        self.object.allow("blob", entry.len)?;
         let places = batch.blocks(&self.object, entry.offset..entry.end()).await?;
         if let [place] = places.as_slice() {
             let block = self.read_blocks(batch, vec![*place]).try_next().await?;

@@ -21,7 +21,7 @@ pub use options::ReadOptions;
 pub use verify::VerifyReport;
 
 use crate::format::{LEGACY_MAGIC, LegacyHead, Problem, SKIPPABLE_MAGIC, Section, TAG, Trailer};
-use crate::{BatchId, BlobSource, CodecId, CodecRegistry};
+use crate::{BatchId, BlobSource, CodecId, CodecRegistry, FORMAT_VERSION};
 use batch::Batch;
 use object::Object;
 
@@ -121,18 +121,27 @@ impl BatchReader {
         options: ReadOptions,
     ) -> Result<Self, ReadError> {
         let object = Object::open(Arc::new(source), object, options).await?;
+        // In later versions, other fields may stand where the length does.
+        let whole = |trailer: &Trailer| trailer.version != FORMAT_VERSION || trailer.object_len == object.len;
         let trailer = Trailer::ends(object.tail()).then(|| Trailer::decode(object.tail()));
-        if let Some(Ok(trailer)) = trailer {
+        if let Some(Ok(trailer)) = &trailer
+            && whole(trailer)
+        {
+            let trailer = trailer.clone();
             let batch = Box::new(Batch::open(&object, trailer, codecs).await?);
             return Ok(Self { object, content: Content::Batch(batch) });
         }
         let start = object.read(0..object.len.min(16)).await?;
         if start.starts_with(LEGACY_MAGIC) {
-            // Even where its last blob happens to end like a trailer.
+            // Even where its last blob ends like a trailer, or is a whole object of this format.
             let legacy = LegacyContent::open(&object, codecs).await?;
             return Ok(Self { object, content: Content::Legacy(legacy) });
         }
-        let kind = if let Some(Err(problem)) = trailer {
+        let wrong = trailer.map(|trailer| match trailer {
+            Ok(trailer) => Problem::Length { expected: trailer.object_len, actual: object.len },
+            Err(problem) => problem,
+        });
+        let kind = if let Some(problem) = wrong {
             problem.at(Section::Trailer, object.len - Trailer::LEN as u64).into()
         } else if start.starts_with(&SKIPPABLE_MAGIC.to_le_bytes()) && start.get(8..).is_none_or(begins_tag) {
             ReadErrorKind::Truncated { object_len: object.len }

@@ -43,7 +43,11 @@ impl Object {
             None => {
                 let len = source.size(name).await.map_err(fail)?;
                 let range = ReadRange::Bounded(len.saturating_sub(wanted)..len);
-                (source.read(name, range.clone()).await.map_err(fail)?, range)
+                let answer = source.read(name, range.clone()).await.map_err(fail)?;
+                if answer.object_len != len {
+                    return Err(ReadError::new(ReadErrorKind::Replaced, name));
+                }
+                (answer, range)
             }
         };
         let resolved = range.resolve(reply.object_len);
