@@ -227,13 +227,15 @@ impl<S: BlobStore> Batcher<S> {
     /// says how many blobs that were. An object whose flush failed with an unknown outcome may stand in the store
     /// all the same.
     pub fn discard(&mut self) -> u64 {
-        let blobs = self.len();
         let encoding = self.intake.encoding();
+        let mut blobs = 0;
         if let Some(pending) = self.pending.take() {
+            blobs += pending.blobs;
             release(&pending.blocks, pending.entries_held, encoding);
             self.orphans.extend(pending.uploads);
         }
         for cut in [std::mem::take(&mut self.carried), self.intake.cut()] {
+            blobs += cut.entries.len() as u64;
             release(&cut.blocks, cut.entries.held(), encoding);
         }
         blobs
