@@ -72,6 +72,7 @@ fn written(state: &State, codec: Arc<dyn Codec>, block_len: usize) -> Bytes {
 fn goldens() -> Vec<Golden> {
     let golden = |name, state, write| Golden { name, state, write };
     vec![
+        golden("v1-raw-example", example(), |state| written(state, Arc::new(Raw), 1000)),
         golden("v1-raw-small", small(), |state| written(state, Arc::new(Raw), 128)),
         golden("v1-lz4-small", small(), |state| written(state, Arc::new(Lz4::default()), 128)),
         golden("v1-zstd-small", small(), |state| written(state, Arc::new(Zstd::default()), 128)),
@@ -88,6 +89,11 @@ fn goldens() -> Vec<Golden> {
 /// More than one page of keys, and more than one of blocks.
 fn pages() -> State {
     (0..6000u64).map(|n| (format!("{:x}", u128::from(n) * 0x9E37_79B9_7F4A_7C15), rows(50, n))).collect()
+}
+
+/// The worked example of `docs/FORMAT.md`.
+fn example() -> State {
+    vec![("a".to_owned(), Bytes::from("hello")), ("ab".to_owned(), Bytes::new())]
 }
 
 fn empty_blobs() -> State {
@@ -138,6 +144,23 @@ fn golden_objects_are_still_written_so() {
     for golden in goldens().iter().filter(|golden| golden.name.contains("raw")) {
         assert!((golden.write)(&golden.state) == bytes(golden), "{}", golden.name);
     }
+}
+
+/// The hex digits of section 11 are those of the golden object.
+#[test]
+fn the_worked_example_is_the_golden_one() {
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/FORMAT.md");
+    let text = std::fs::read_to_string(document).unwrap();
+    let example = text.split("## 11.").nth(1).unwrap().split("```").nth(1).unwrap();
+    let hex: String = example
+        .lines()
+        .filter_map(|line| line.get(20..))
+        .flat_map(str::chars)
+        .filter(char::is_ascii_hexdigit)
+        .collect();
+    let golden = goldens().into_iter().find(|golden| golden.name == "v1-raw-example").unwrap();
+    let expected: String = bytes(&golden).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, expected);
 }
 
 /// Reads all that there is; `None` where any of it failed.
