@@ -186,6 +186,13 @@ impl<S: BlobStore> Batcher<S> {
         self.epochs.peek(epoch).map_err(|closed| FlushError::new(closed.into(), &id, ""))
     }
 
+    /// Receipts of objects that stand in the store and that no flush has answered yet, because it failed or was dropped
+    /// before it was done; the next flush that succeeds answers them.
+    #[must_use]
+    pub fn unreported(&self) -> &[BatchReceipt] {
+        &self.acknowledged
+    }
+
     /// The counters.
     #[must_use]
     pub fn metrics(&self) -> &Arc<BatchMetrics> {
@@ -207,6 +214,8 @@ impl<S: BlobStore> Batcher<S> {
     /// receipt the next flush that succeeds answers. The same is so when the future is dropped. Parts of an upload that was given up are cleared away by the next flush, but for an
     /// upload whose start was never answered: have the store expire those.
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
+        // Before anything is waited for: what is added from now on is the next flush's.
+        self.carried.append(self.intake.cut());
         // Once for a batch that an earlier flush of this epoch left, and once for what was added since: not until nothing is
         // left, or a flush among busy handles would never end.
         for fresh in [false, true] {
@@ -224,7 +233,7 @@ impl<S: BlobStore> Batcher<S> {
     }
 
     /// Forgets everything that was added and is not acknowledged, as after a checkpoint that the engine has given up, and
-    /// says how many blobs that were. An object whose flush failed with an unknown outcome may stand in the store
+    /// says how many blobs that were. Receipts of objects that stand already are still answered. An object whose flush failed with an unknown outcome may stand in the store
     /// all the same.
     pub fn discard(&mut self) -> u64 {
         let encoding = self.intake.encoding();
@@ -247,7 +256,7 @@ impl<S: BlobStore> Batcher<S> {
         if self.pending.as_ref().is_some_and(|pending| pending.id.epoch == epoch) {
             return Ok(true);
         }
-        if !fresh || self.is_empty() {
+        if !fresh || (self.carried.is_empty() && self.pending.is_none()) {
             return Ok(false);
         }
         // Before anything is given up for this epoch.
@@ -258,7 +267,6 @@ impl<S: BlobStore> Batcher<S> {
         // The naming is the caller's code: nothing has been taken away yet where it panics.
         let object = (self.naming.0)(&id, self.intake.encoding().codec.id());
         self.epochs.used(epoch, part);
-        self.carried.append(self.intake.cut());
         let cut = std::mem::take(&mut self.carried);
         self.pending = Some(Pending {
             object,
@@ -321,7 +329,10 @@ impl<S: BlobStore> Batcher<S> {
         self.metrics.flushed(receipt.blobs, pending.added_bytes, receipt.object_len);
         release(&pending.blocks, pending.entries_held, self.intake.encoding());
         self.acknowledged.push(receipt);
-        self.pending = None;
+        if let Some(pending) = self.pending.take() {
+            // The object stands: whatever a late completion does, it can only put the same there again.
+            self.orphans.extend_all(pending.uploads);
+        }
         Ok(())
     }
 }

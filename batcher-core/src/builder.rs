@@ -75,8 +75,8 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
 
     /// Whether an object of the same name may be replaced. Default: [`PutMode::Create`], which needs a store that can
     /// create conditionally and protects a good checkpoint from a process that should be dead. Where the store cannot create
-    /// conditionally in parts (S3 through `object_store` cannot), objects over the [multipart
-    /// threshold](Self::multipart_threshold) are protected by a look beforehand only.
+    /// conditionally in parts (S3 through `object_store` cannot), objects go up in one put as long as it takes them (5 GiB where the store
+    /// does not say), and longer ones are protected by a look beforehand only.
     pub fn put_mode(mut self, mode: PutMode) -> Self {
         self.delivery.mode = mode;
         self

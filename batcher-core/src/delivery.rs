@@ -12,6 +12,9 @@ use crate::{
 /// How often a create is sent again after the store said "already exists" and there was nothing.
 const PHANTOMS: usize = 4;
 
+/// What the large stores take in one put: S3's limit of 5 GiB.
+const USUAL_PUT_LEN: u64 = 5 << 30;
+
 /// Bytes that are read back at a time.
 const READ_BACK_LEN: u64 = 8 * 1024 * 1024;
 
@@ -55,6 +58,12 @@ impl OpenUploads {
         self.later.extend(other.sending);
     }
 
+    /// Takes over the uploads of an object that stands.
+    pub(crate) fn extend_all(&mut self, other: Self) {
+        self.later.extend(other.later);
+        self.extend(Self { sending: other.sending, later: Vec::new() });
+    }
+
     /// Aborts all of them; that an abort fails is no matter of any batch's.
     pub(crate) async fn abort(&mut self) {
         while let Some(upload) = self.later.last_mut() {
@@ -80,13 +89,6 @@ impl<S: BlobStore> Delivery<'_, S> {
     /// Ends well only when the store holds exactly the payload under the name.
     pub(crate) async fn run(mut self) -> Result<(), Undelivered> {
         self.clear_away().await;
-        self.deliver().await?;
-        // The object stands, with these bytes; whatever a late completion does, it can only put the same there again.
-        self.open.abort().await;
-        Ok(())
-    }
-
-    async fn deliver(&mut self) -> Result<(), Undelivered> {
         let mut last = None;
         for _ in 0..PHANTOMS {
             match self.write().await {
@@ -118,7 +120,14 @@ impl<S: BlobStore> Delivery<'_, S> {
         let capabilities = self.store.capabilities();
         let len = self.payload.len();
         let too_long = capabilities.max_put_len.is_some_and(|most| len > most);
-        if capabilities.multipart && (too_long || len > self.config.multipart_threshold) {
+        // An object in parts cannot be created conditionally in most stores: as long as one put takes it, it goes in one.
+        let unguarded = self.config.mode == PutMode::Create && !capabilities.multipart_create;
+        let threshold = if unguarded {
+            capabilities.max_put_len.unwrap_or(USUAL_PUT_LEN)
+        } else {
+            self.config.multipart_threshold
+        };
+        if capabilities.multipart && (too_long || len > threshold) {
             return self.write_parts(&capabilities).await;
         }
         if too_long {
@@ -183,9 +192,10 @@ impl<S: BlobStore> Delivery<'_, S> {
 
     /// Gives back the parts of an upload that was never to be completed. That it fails is no matter of the batch's.
     async fn clear_away(&mut self) {
-        if let Some(mut upload) = self.open.sending.take() {
+        if let Some(upload) = self.open.sending.as_mut() {
             let _ = upload.abort().await;
         }
+        self.open.sending = None;
     }
 
     /// `Break` where the object is there with exactly these bytes, `Continue` where there is none.

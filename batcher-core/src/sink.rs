@@ -156,8 +156,8 @@ pub trait MultipartUpload: fmt::Debug + Send {
     /// As [`BlobSink::put`]. The upload is then of no further use but for [`abort`](Self::abort).
     async fn complete(&mut self) -> Result<(), StoreError>;
 
-    /// Gives the parts back to the store. Only for an upload whose completion was never asked for: after an unknown
-    /// outcome the object may be there already.
+    /// Gives the parts back to the store. Only for an upload whose completion was never asked for, or whose object is
+    /// known to stand: after an unknown outcome the parts may yet become the object.
     ///
     /// # Errors
     ///

@@ -491,3 +491,39 @@ fn receipts_survive_json() {
     let back: FlushReport = serde_json::from_str(&serde_json::to_string(&r).unwrap()).unwrap();
     assert_eq!(back, r);
 }
+
+#[test]
+fn a_conditional_create_is_never_given_up_for_parts() {
+    let memory = MemoryStore::builder().without_multipart_create().build();
+    let build =
+        || Batcher::builder(Raw, memory.clone()).part_len(1000).multipart_threshold(10_000).build().unwrap();
+    let (mut dead, mut good) = (build(), build());
+    dead.add("k", vec![1; 20_000]).unwrap();
+    good.add("k", vec![2; 20_000]).unwrap();
+    let receipt = block_on(good.flush(7)).unwrap().receipts.remove(0);
+    let error = block_on(dead.flush(7)).unwrap_err();
+    assert!(matches!(error.kind(), FlushErrorKind::Conflict));
+    let reader = block_on(BatchReader::open(memory.clone(), &receipt.object, &registry())).unwrap();
+    assert_eq!(block_on(reader.get("k")).unwrap().unwrap()[0], 2);
+    assert_eq!(memory.requests(Operation::StartMultipart), 0);
+}
+
+#[test]
+fn what_is_added_during_a_retried_flush_is_the_next_ones() {
+    let slot: Arc<Mutex<Option<BatchHandle>>> = Arc::default();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (adds, counts) = (slot.clone(), calls.clone());
+    let hook = move || {
+        if counts.fetch_add(1, Ordering::SeqCst) == 1 {
+            adds.lock().unwrap().as_ref().unwrap().add("next", vec![1]).unwrap();
+        }
+    };
+    let store = Hook { inner: MemoryStore::new(), hook: Arc::new(hook) };
+    let script = FaultScript::new().at(Operation::Put, 0, Fault::AckLost);
+    let mut batcher = Batcher::builder(Lz4::default(), FaultStore::new(store, script)).build().unwrap();
+    *slot.lock().unwrap() = Some(batcher.handle());
+    batcher.add("first", vec![0]).unwrap();
+    assert!(block_on(batcher.flush(7)).is_err());
+    assert_eq!(block_on(batcher.flush(7)).unwrap().blobs(), 1);
+    assert_eq!(batcher.len(), 1);
+}

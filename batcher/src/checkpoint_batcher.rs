@@ -48,6 +48,12 @@ const ENTRY_OVERHEAD: u64 = 8;
 /// After a restart, the first flush of an epoch removes further objects that a dead attempt may have left (at the cost of one
 /// HEAD request), and replaces its first one. What this cannot protect against is an attempt that is *not* dead: two
 /// processes that write the same prefix and epoch replace each other's objects, and a reader may find one object of each.
+/// Nor does it know which flush of an epoch is the last: a checkpoint that was interrupted between two of its flushes, or while its leftovers
+/// were being removed, reads as what there is of it. And the same batcher that takes an epoch again, after a rollback within the process,
+/// adds to what it has flushed of it. Flush once an epoch, or keep a record of what is complete.
+///
+/// On stores that hide missing objects from those who may not list (S3 without `ListBucket` answers 403), listing must be allowed.
+///
 /// Use [`Batcher`], which creates and never replaces, with a writer name of its own for each process.
 ///
 /// ```
@@ -79,6 +85,8 @@ pub struct CheckpointBatcher {
     metrics: Arc<BatchMetrics>,
     /// Blobs that no object can hold: they keep every flush from claiming that the checkpoint is complete.
     refused: BTreeMap<String, (AddErrorKind, Bytes)>,
+    /// An epoch whose flush failed after one of its objects stood.
+    unfinished: Option<u64>,
 }
 
 impl CheckpointBatcher {
@@ -113,6 +121,7 @@ impl CheckpointBatcher {
             metrics: Arc::clone(batcher.metrics()),
             batcher: Arc::new(Mutex::new(batcher)),
             refused: BTreeMap::new(),
+            unfinished: None,
         })
     }
 
@@ -183,26 +192,35 @@ impl CheckpointBatcher {
     /// # Errors
     ///
     /// [`CheckpointStoreError`]; the buffer is then kept. Flushing the same epoch again repeats the same object; flushing another
-    /// epoch takes the blobs along, and closes the one that failed.
+    /// epoch takes the blobs along, and closes the one that failed, unless some of them stand in an object of that epoch already: then only
+    /// flushing it again goes on ([`Unfinished`](CheckpointStoreError::Unfinished)).
     pub fn flush(&mut self, epoch: u64) -> Result<(), CheckpointStoreError> {
         if let Some((key, (kind, blob))) = self.refused.first_key_value() {
             let (key, kind, blob_len) = (key.clone(), *kind, blob.len());
             return Err(CheckpointStoreError::Refused { key, blob_len, kind });
         }
+        if let Some(unfinished) = self.unfinished.filter(|unfinished| *unfinished != epoch) {
+            return Err(CheckpointStoreError::Unfinished { epoch: unfinished });
+        }
         if self.is_empty() {
             return Ok(());
         }
         let (batcher, store, prefix) = (Arc::clone(&self.batcher), self.store.clone(), self.prefix.clone());
-        self.background.run(move |runtime| {
+        let flushed = self.background.run(move |runtime| {
             let mut batcher = batcher.lock().unwrap_or_else(PoisonError::into_inner);
             runtime.block_on(async {
                 if batcher.next_part(epoch)? == 0 {
                     remove_leftovers(&store, &prefix, epoch).await?;
                 }
+                // Where each object is follows from its epoch: nobody needs the receipts.
                 let _receipts = batcher.flush(epoch).await?;
                 Ok(())
             })
-        })?
+        });
+        let flushed = flushed.map_err(CheckpointStoreError::from).flatten();
+        let stands = !self.lock().unreported().is_empty();
+        self.unfinished = (flushed.is_err() && stands).then_some(epoch);
+        flushed
     }
 
     /// Opens a checkpoint under this batcher's store and prefix: see [`CheckpointReader::open`].
@@ -268,6 +286,13 @@ pub enum CheckpointStoreError {
         blob_len: usize,
         /// Why.
         kind: AddErrorKind,
+    },
+    /// An earlier flush failed after one of its objects was stored: its blobs belong to that epoch, and no other epoch can
+    /// be flushed until that one is. The buffer is kept.
+    #[error("epoch {epoch} is stored in part; flush it again first")]
+    Unfinished {
+        /// The epoch to be flushed first.
+        epoch: u64,
     },
     /// The store or the codec panicked, or the batcher's thread cannot be had; the buffer is kept.
     #[error(transparent)]

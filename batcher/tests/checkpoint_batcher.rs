@@ -261,3 +261,33 @@ fn the_re_exports_are_enough() {
         assert_eq!(reader.get("k").await.unwrap().unwrap(), "blob");
     });
 }
+
+/// A store whose puts fail when told so.
+fn unreliable() -> (Arc<dyn ObjectStore>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = object_store::local::LocalFileSystem::new_with_prefix(directory.path()).unwrap();
+    (Arc::new(store), directory)
+}
+
+#[test]
+fn an_epoch_that_is_stored_in_part_must_be_finished() {
+    let (store, directory) = unreliable();
+    let mut batcher = CheckpointBatcher::new(Arc::clone(&store), String::new(), None).unwrap();
+    let folder = directory.path().join("checkpoints");
+    std::fs::write(&folder, "in the way").unwrap();
+    batcher.add("a".into(), vec![1]);
+    assert!(batcher.flush(7).is_err());
+    std::fs::remove_file(&folder).unwrap();
+    // The second object of the epoch cannot be written.
+    std::fs::create_dir_all(folder.join("batch-000007-1.lz4/in-the-way")).unwrap();
+    batcher.add("b".into(), vec![2]);
+    assert!(batcher.flush(7).is_err());
+    assert!(folder.join("batch-000007.lz4").is_file());
+    let refused = batcher.flush(8).unwrap_err();
+    assert!(matches!(refused, CheckpointStoreError::Unfinished { epoch: 7 }), "{refused:?}");
+    std::fs::remove_dir_all(folder.join("batch-000007-1.lz4")).unwrap();
+    batcher.flush(7).unwrap();
+    assert_eq!(batcher.open(7).unwrap().keys().unwrap().len(), 2);
+    batcher.add("c".into(), vec![3]);
+    batcher.flush(8).unwrap();
+}

@@ -34,9 +34,12 @@ impl<'a> LegacyHead<'a> {
         self.version
     }
 
-    /// Bytes that the body decodes to.
-    pub(crate) fn decoded_len(&self) -> usize {
-        self.decoded_len
+    /// The most bytes that the body and the places of its entries take in memory.
+    pub(crate) fn memory(&self) -> u64 {
+        // Eight bytes of body are an entry at least; in a map it takes about sixteen times as much.
+        const ENTRY_MEMORY: u64 = 128;
+        let entries = u64::from(self.entries).min(self.decoded_len as u64 / 8);
+        (self.decoded_len as u64).saturating_add(entries * ENTRY_MEMORY)
     }
 
     /// Reads the head and checks the checksum, where the version has one. Any version is accepted, with nothing but
@@ -81,6 +84,9 @@ impl<'a> LegacyHead<'a> {
         let mut entries = Vec::with_capacity((self.entries as usize).min(body.len() / 8));
         let mut fields = Fields::new(&body);
         while !fields.is_empty() {
+            if entries.len() as u64 == u64::from(self.entries) {
+                return Err(Problem::Malformed("more entries than stated"));
+            }
             let key = take_range(&mut fields, body.len())?;
             if std::str::from_utf8(&body[key.clone()]).is_err() {
                 return Err(Problem::Malformed("key is not UTF-8"));

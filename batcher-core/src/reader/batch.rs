@@ -13,8 +13,8 @@ use crate::format::{
 };
 use crate::{Codec, CodecRegistry, Executor};
 
-/// Pages of each kind that are kept decoded.
-const KEPT_PAGES: usize = 8;
+/// Bytes of pages of each kind, as their frames decode, that are kept; the page used last always is.
+const KEPT_LEN: usize = 4 << 20;
 
 /// The root, and a few decoded pages.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Batch {
             KeyPage::decode(&content, page.entries, &page.separator, next, self.root.stream_len)
         };
         let decoded = decode().map_err(|problem| object.corrupt(problem.at(section, page.offset)))?;
-        Ok(self.key_pages.keep(number, decoded))
+        Ok(self.key_pages.keep(number, page.decoded_len, decoded))
     }
 
     /// The block page of this number.
@@ -121,7 +121,7 @@ impl Batch {
             BlockPage::decode(&self.decode_page(&frame, page.decoded_len)?, page)
         };
         let decoded = decode().map_err(|problem| object.corrupt(problem.at(section, page.offset)))?;
-        Ok(self.block_pages.keep(number, decoded))
+        Ok(self.block_pages.keep(number, page.decoded_len, decoded))
     }
 
     async fn page_frame(
@@ -226,7 +226,14 @@ async fn run<T: Send + 'static>(
 /// The pages used last, newest first.
 #[derive(Debug)]
 struct Kept<T> {
-    pages: Mutex<Vec<(usize, Arc<T>)>>,
+    pages: Mutex<Vec<KeptPage<T>>>,
+}
+
+#[derive(Debug)]
+struct KeptPage<T> {
+    number: usize,
+    decoded_len: usize,
+    page: Arc<T>,
 }
 
 impl<T> Default for Kept<T> {
@@ -238,19 +245,21 @@ impl<T> Default for Kept<T> {
 impl<T> Kept<T> {
     fn get(&self, number: usize) -> Option<Arc<T>> {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = pages.iter().position(|(kept, _)| *kept == number)?;
+        let index = pages.iter().position(|kept| kept.number == number)?;
         let page = pages.remove(index);
-        let found = Arc::clone(&page.1);
+        let found = Arc::clone(&page.page);
         pages.insert(0, page);
         Some(found)
     }
 
-    fn keep(&self, number: usize, page: T) -> Arc<T> {
+    fn keep(&self, number: usize, decoded_len: usize, page: T) -> Arc<T> {
         let page = Arc::new(page);
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.retain(|(kept, _)| *kept != number);
-        pages.insert(0, (number, Arc::clone(&page)));
-        pages.truncate(KEPT_PAGES);
+        pages.retain(|kept| kept.number != number);
+        pages.insert(0, KeptPage { number, decoded_len, page: Arc::clone(&page) });
+        while pages.len() > 1 && pages.iter().map(|kept| kept.decoded_len).sum::<usize>() > KEPT_LEN {
+            pages.pop();
+        }
         page
     }
 }

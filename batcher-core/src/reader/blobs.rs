@@ -46,8 +46,13 @@ struct Restore<'a> {
     /// The next entry that has not begun.
     next: usize,
     blocks: BoxStream<'a, Result<(BlockPlace, Bytes), ReadError>>,
+    /// The block whose blobs are being handed out, one at a time: blobs may overlap, so that all of them together can be
+    /// far longer than the block.
+    block: Option<(BlockPlace, Bytes)>,
     /// Blobs of which an earlier block holds the beginning.
     open: Vec<(usize, Vec<u8>)>,
+    /// The sum of their lengths in bytes.
+    open_bytes: u64,
     ready: VecDeque<(String, Bytes)>,
 }
 
@@ -91,7 +96,16 @@ impl<'a> Restore<'a> {
             .map_ok(|places| reader.read_blocks(batch, places))
             .try_flatten()
             .boxed();
-        Ok(Self { reader, index, next: 0, blocks, open: Vec::new(), ready: VecDeque::new() })
+        Ok(Self {
+            reader,
+            index,
+            next: 0,
+            blocks,
+            block: None,
+            open: Vec::new(),
+            open_bytes: 0,
+            ready: VecDeque::new(),
+        })
     }
 
     async fn next(&mut self) -> Result<Option<(String, Bytes)>, ReadError> {
@@ -99,8 +113,18 @@ impl<'a> Restore<'a> {
             if let Some(blob) = self.ready.pop_front() {
                 return Ok(Some(blob));
             }
+            if let Some((place, block)) = self.block.take() {
+                if let Some(blob) = self.begin_next(&place, &block)? {
+                    self.block = Some((place, block));
+                    return Ok(Some(blob));
+                }
+                continue;
+            }
             match self.blocks.try_next().await? {
-                Some((place, block)) => self.take(&place, &block)?,
+                Some((place, block)) => {
+                    self.go_on(&place, &block);
+                    self.block = Some((place, block));
+                }
                 None if self.next < self.index.entries.len() => {
                     // Empty blobs at the very end of the stream are in no block.
                     self.ready.push_back((self.index.key(self.next), Bytes::new()));
@@ -111,31 +135,43 @@ impl<'a> Restore<'a> {
         }
     }
 
-    fn take(&mut self, place: &BlockPlace, block: &Bytes) -> Result<(), ReadError> {
+    /// Adds a block to the blobs that began before it.
+    fn go_on(&mut self, place: &BlockPlace, block: &Bytes) {
         let entries = &self.index.entries;
         for (index, blob) in &mut self.open {
             blob.extend_from_slice(overlap(place, block, entries[*index].0));
         }
         let ended = self.open.extract_if(.., |(index, _)| entries[*index].0.end() <= place.stream_end());
         for (index, blob) in ended {
+            self.open_bytes -= entries[index].0.len;
             self.ready.push_back((self.index.key(index), Bytes::from(blob)));
         }
-        while let Some((entry, _)) = entries.get(self.next)
+    }
+
+    /// Begins the blobs that begin in this block, up to the first that also ends in it and is given out; `None` where all
+    /// have begun.
+    fn begin_next(
+        &mut self,
+        place: &BlockPlace,
+        block: &Bytes,
+    ) -> Result<Option<(String, Bytes)>, ReadError> {
+        while let Some((entry, _)) = self.index.entries.get(self.next)
             && entry.offset < place.stream_end()
         {
-            if entry.end() <= place.stream_end() {
-                self.ready.push_back((self.index.key(self.next), cut_out(place, block, *entry)));
-            } else {
-                let mut blob = self
-                    .reader
-                    .object
-                    .allocate("blob", entry.len)
-                    .map_err(|error| error.with_key(&self.index.key(self.next)))?;
-                blob.extend_from_slice(overlap(place, block, *entry));
-                self.open.push((self.next, blob));
-            }
+            let index = self.next;
             self.next += 1;
+            if entry.end() <= place.stream_end() {
+                return Ok(Some((self.index.key(index), cut_out(place, block, *entry))));
+            }
+            let object = &self.reader.object;
+            self.open_bytes = self.open_bytes.saturating_add(entry.len);
+            let mut blob = object
+                .allow("blobs that span several blocks", self.open_bytes)
+                .and_then(|()| object.allocate("blob", entry.len))
+                .map_err(|error| error.with_key(&self.index.key(index)))?;
+            blob.extend_from_slice(overlap(place, block, *entry));
+            self.open.push((index, blob));
         }
-        Ok(())
+        Ok(None)
     }
 }

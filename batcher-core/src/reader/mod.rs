@@ -240,7 +240,7 @@ impl LegacyContent {
         if !LegacyHead::is_known(version) {
             return Err(object.error(ReadErrorKind::UnsupportedVersion { found: version }));
         }
-        object.allow("LCB1 body", head.decoded_len() as u64)?;
+        object.allow("LCB1 object, decoded,", head.memory())?;
         let codec = codecs
             .decoder(CodecId::LZ4_BLOCK, &[])
             .map_err(|error| object.error(ReadErrorKind::CodecParams(error)))?

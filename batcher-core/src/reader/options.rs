@@ -25,7 +25,8 @@ pub struct ReadOptions {
     /// How many reads are under way at the same time. Default: 4.
     pub reads_in_flight: usize,
     /// The most bytes that one call allocates for the blobs that it gives back or for an object's whole index; blocks
-    /// and pages of up to 64 MiB each come on top, one for each read under way. Default: 4 GiB.
+    /// of up to 64 MiB each come on top, one for each read under way, and decoded pages of the index, of up to 64 MiB before and a few times
+    /// that after decoding where an object is made to be awkward. Default: 4 GiB.
     pub memory_limit: u64,
     /// Where blocks are decompressed. Default: [`Inline`].
     pub executor: Arc<dyn Executor>,
