@@ -337,6 +337,8 @@ fn the_memory_limit_counts_for_a_blob_in_one_block() {
     ))
     .unwrap();
     assert!(block_on(reader.get("a")).is_err(), "doc: Memory where the blob is longer than the limit");
+    let all: Result<Vec<_>, _> = block_on(futures_util::TryStreamExt::try_collect(reader.blobs()));
+    assert!(matches!(all.unwrap_err().kind(), ReadErrorKind::Memory { .. }));
 }
 
 #[derive(Debug, Clone)]

@@ -160,10 +160,11 @@ impl<'a> Restore<'a> {
         {
             let index = self.next;
             self.next += 1;
+            let object = &self.reader.object;
             if entry.end() <= place.stream_end() {
+                object.allow("blob", entry.len).map_err(|error| error.with_key(&self.index.key(index)))?;
                 return Ok(Some((self.index.key(index), cut_out(place, block, *entry))));
             }
-            let object = &self.reader.object;
             self.open_bytes = self.open_bytes.saturating_add(entry.len);
             let mut blob = object
                 .allow("blobs that span several blocks", self.open_bytes)
