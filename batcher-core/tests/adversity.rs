@@ -12,7 +12,7 @@ mod scenario;
 use async_trait::async_trait;
 use batcher_codecs::{Lz4, Raw, registry};
 use batcher_core::*;
-use batcher_testkit::{Fault, FaultScript, FaultStore, MemoryStore, block_on};
+use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 use bytes::Bytes;
 use std::sync::atomic::*;
 use std::sync::{Arc, Mutex};
@@ -102,10 +102,10 @@ fn a_flush_ends_however_busy_the_handles_are() {
 
 #[test]
 fn an_object_acknowledged_in_a_flush_that_fails_later_gets_its_receipt() {
-    let script = FaultScript::new().at(Operation::Put, 0, Fault::RejectBefore(StoreErrorKind::Throttled)).at(
+    let script = FaultPlan::new().at(Operation::Put, 0, Fault::Reject(StoreErrorKind::Throttled)).at(
         Operation::Put,
         2,
-        Fault::RejectBefore(StoreErrorKind::Throttled),
+        Fault::Reject(StoreErrorKind::Throttled),
     );
     let memory = MemoryStore::new();
     let mut b = Batcher::builder(Lz4::default(), FaultStore::new(memory.clone(), script)).build().unwrap();
@@ -217,10 +217,10 @@ fn a_handle_that_outlives_its_batcher_is_told() {
 
 #[test]
 fn a_refused_epoch_gives_nothing_up() {
-    let script = FaultScript::new().at(Operation::Put, 0, Fault::RejectBefore(StoreErrorKind::Throttled)).at(
+    let script = FaultPlan::new().at(Operation::Put, 0, Fault::Reject(StoreErrorKind::Throttled)).at(
         Operation::Put,
         1,
-        Fault::RejectBefore(StoreErrorKind::Throttled),
+        Fault::Reject(StoreErrorKind::Throttled),
     );
     let mut b =
         Batcher::builder(Lz4::default(), FaultStore::new(MemoryStore::new(), script)).build().unwrap();
@@ -521,7 +521,7 @@ fn what_is_added_during_a_retried_flush_is_the_next_ones() {
         }
     };
     let store = Hook { inner: MemoryStore::new(), hook: Arc::new(hook) };
-    let script = FaultScript::new().at(Operation::Put, 0, Fault::AckLost);
+    let script = FaultPlan::new().at(Operation::Put, 0, Fault::AckLost);
     let mut batcher = Batcher::builder(Lz4::default(), FaultStore::new(store, script)).build().unwrap();
     *slot.lock().unwrap() = Some(batcher.handle());
     batcher.add("first", vec![0]).unwrap();

@@ -20,7 +20,7 @@ use batcher_core::{
     BatchReader, Batcher, BatcherBuilder, BlobStore, Codec, CodecError, CodecId, ConfigError, Executor,
     FlushErrorKind, Job, Operation, Outcome, PutMode, ReadOptions, StoreErrorKind,
 };
-use batcher_testkit::{Fault, FaultScript, FaultStore, MemoryStore, block_on};
+use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 use bytes::Bytes;
 use scenario::{State, check, expected, mixed, noise, open, rows};
 
@@ -39,7 +39,7 @@ async fn holds(store: &MemoryStore, object: &str, state: &State) {
 }
 
 /// The writes of a flush, small and in parts, in both modes.
-fn deliveries(memory: &MemoryStore, script: &FaultScript) -> Vec<Batcher<FaultStore<MemoryStore>>> {
+fn deliveries(memory: &MemoryStore, script: &FaultPlan) -> Vec<Batcher<FaultStore<MemoryStore>>> {
     [(PutMode::Create, u64::MAX), (PutMode::Create, 1), (PutMode::Replace, u64::MAX), (PutMode::Replace, 1)]
         .into_iter()
         .map(|(mode, threshold)| {
@@ -58,9 +58,9 @@ const WRITES: [Operation; 4] =
     [Operation::Put, Operation::StartMultipart, Operation::PutPart, Operation::CompleteMultipart];
 
 const FAULTS: [Fault; 7] = [
-    Fault::RejectBefore(StoreErrorKind::Throttled),
-    Fault::RejectBefore(StoreErrorKind::NoSpace),
-    Fault::RejectBefore(StoreErrorKind::Denied),
+    Fault::Reject(StoreErrorKind::Throttled),
+    Fault::Reject(StoreErrorKind::NoSpace),
+    Fault::Reject(StoreErrorKind::Denied),
     Fault::AckLost,
     Fault::OwnExists,
     Fault::PhantomExists,
@@ -110,7 +110,7 @@ fn every_single_and_double_write_fault_leaves_the_state_held_or_stored() {
         .enumerate()
         .flat_map(|(index, a)| points[index + 1..].iter().filter(|b| a.0 != b.0).map(|b| vec![*a, *b]));
     for faults in singles.chain(pairs) {
-        let mut script = FaultScript::new();
+        let mut script = FaultPlan::new();
         for ((operation, call), fault) in &faults {
             script = script.at(*operation, *call, *fault);
         }
@@ -140,7 +140,7 @@ fn a_flush_dropped_at_any_point_loses_nothing_and_leaves_nothing_in_the_way() {
         let (mut points, mut leaked) = (0, 0);
         loop {
             let memory = MemoryStore::new();
-            let mut batcher = deliveries(&memory, &FaultScript::new()).swap_remove(kind);
+            let mut batcher = deliveries(&memory, &FaultPlan::new()).swap_remove(kind);
             add(&mut batcher, &state);
             let ended = block_on(async {
                 let mut flush = pin!(batcher.flush(7));
@@ -178,7 +178,7 @@ fn a_flush_dropped_at_any_point_loses_nothing_and_leaves_nothing_in_the_way() {
 #[test]
 fn a_retry_writes_the_same_bytes_whatever_was_added_since() {
     let memory = MemoryStore::new();
-    let script = FaultScript::new().at(Operation::Put, 0, Fault::AckLost);
+    let script = FaultPlan::new().at(Operation::Put, 0, Fault::AckLost);
     let mut batcher = batcher(FaultStore::new(memory.clone(), script)).build().unwrap();
     add(&mut batcher, &mixed());
     let error = block_on(batcher.flush(7)).unwrap_err();
@@ -199,7 +199,7 @@ fn a_retry_writes_the_same_bytes_whatever_was_added_since() {
 fn another_epoch_takes_the_blobs_of_a_failed_one_along() {
     let memory = MemoryStore::new();
     let script =
-        FaultScript::new().from_call(Operation::Put, 0, Fault::RejectBefore(StoreErrorKind::Unavailable));
+        FaultPlan::new().from_call(Operation::Put, 0, Fault::Reject(StoreErrorKind::Unavailable));
     let store = FaultStore::new(memory.clone(), script);
     let mut failing = batcher(store).build().unwrap();
     let mut state = mixed();
@@ -210,7 +210,7 @@ fn another_epoch_takes_the_blobs_of_a_failed_one_along() {
     assert_eq!(failing.buffered_bytes(), before);
     assert!(matches!(block_on(failing.flush(5)).unwrap_err().kind(), FlushErrorKind::EpochGivenUp));
 
-    let script = FaultScript::new().at(Operation::Put, 0, Fault::AckLost);
+    let script = FaultPlan::new().at(Operation::Put, 0, Fault::AckLost);
     let mut batcher = batcher(FaultStore::new(memory.clone(), script)).build().unwrap();
     add(&mut batcher, &state);
     assert!(block_on(batcher.flush(5)).is_err());
@@ -226,7 +226,7 @@ fn another_epoch_takes_the_blobs_of_a_failed_one_along() {
 #[test]
 fn what_is_discarded_is_gone_and_its_memory_free() {
     let memory = MemoryStore::new();
-    let script = FaultScript::new().at(Operation::Put, 0, Fault::RejectBefore(StoreErrorKind::Unavailable));
+    let script = FaultPlan::new().at(Operation::Put, 0, Fault::Reject(StoreErrorKind::Unavailable));
     let store = FaultStore::new(memory.clone(), script);
     let mut batcher = batcher(store).memory_limit(25_000).build().unwrap();
     for round in 0..3 {
@@ -275,7 +275,7 @@ fn a_foreign_object_of_the_same_name_is_a_conflict_and_stays() {
 #[test]
 fn a_store_that_says_exists_for_ever_and_holds_nothing_is_an_error_of_unknown_outcome() {
     let memory = MemoryStore::new();
-    let script = FaultScript::new().from_call(Operation::Put, 0, Fault::PhantomExists);
+    let script = FaultPlan::new().from_call(Operation::Put, 0, Fault::PhantomExists);
     let mut batcher = batcher(FaultStore::new(memory.clone(), script)).build().unwrap();
     add(&mut batcher, &mixed());
     let error = block_on(batcher.flush(7)).unwrap_err();
@@ -436,7 +436,7 @@ fn reading_takes_short_reads_and_flipped_bits_for_what_they_are() {
     let object = block_on(scenario::object(&state, Arc::new(Lz4::default()), 1000));
     let codecs = batcher_codecs::registry();
     let options = || ReadOptions::default().with_first_read_len(100).with_max_read_len(2000);
-    let read = |script: FaultScript| {
+    let read = |script: FaultPlan| {
         let memory = MemoryStore::new();
         memory.insert("o", object.clone());
         let store = FaultStore::new(memory, script);
@@ -447,20 +447,20 @@ fn reading_takes_short_reads_and_flipped_bits_for_what_they_are() {
         });
         (result, store.calls(Operation::Read))
     };
-    let (clean, calls) = read(FaultScript::new());
+    let (clean, calls) = read(FaultPlan::new());
     assert!(clean.unwrap().into_iter().collect::<std::collections::BTreeMap<_, _>>() == expected(&state));
     assert!(calls > 5, "{calls}");
     for call in 0..calls {
-        let (short, _) = read(FaultScript::new().at(Operation::Read, call, Fault::ShortRead(1)));
+        let (short, _) = read(FaultPlan::new().at(Operation::Read, call, Fault::ShortRead(1)));
         assert!(short.unwrap_err().is_retryable(), "{call}");
         for bit in [0, 77, 500] {
-            let (flipped, _) = read(FaultScript::new().at(Operation::Read, call, Fault::FlipBit(bit)));
+            let (flipped, _) = read(FaultPlan::new().at(Operation::Read, call, Fault::FlipBit(bit)));
             assert!(!flipped.unwrap_err().is_retryable(), "{call}, {bit}");
         }
         for fault in
-            [Fault::RejectBefore(StoreErrorKind::NotFound), Fault::RejectBefore(StoreErrorKind::Timeout)]
+            [Fault::Reject(StoreErrorKind::NotFound), Fault::Reject(StoreErrorKind::Timeout)]
         {
-            let (failed, _) = read(FaultScript::new().at(Operation::Read, call, fault));
+            let (failed, _) = read(FaultPlan::new().at(Operation::Read, call, fault));
             let error = failed.unwrap_err();
             assert_ne!(error.is_not_found(), error.is_retryable());
         }

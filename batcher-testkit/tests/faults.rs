@@ -9,7 +9,7 @@ use batcher_core::{
     BlobSink, BlobSource, Operation, Outcome, Payload, PutMode, ReadRange, ReadReply, StoreError,
     StoreErrorKind,
 };
-use batcher_testkit::{Fault, FaultScript, FaultStore, FiredFault, MemoryStore, block_on};
+use batcher_testkit::{Fault, FaultPlan, FaultStore, FiredFault, MemoryStore, block_on};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 
@@ -26,7 +26,7 @@ const OPERATIONS: [Operation; 9] = [
 ];
 
 const FAULTS: [Fault; 7] = [
-    Fault::RejectBefore(StoreErrorKind::Throttled),
+    Fault::Reject(StoreErrorKind::Throttled),
     Fault::AckLost,
     Fault::OwnExists,
     Fault::PhantomExists,
@@ -42,7 +42,7 @@ fn payload(text: &'static str) -> Payload {
 }
 
 /// A store with the object `old` in it.
-fn store(script: FaultScript) -> Store {
+fn store(script: FaultPlan) -> Store {
     let memory = MemoryStore::new();
     memory.insert("old", "bytes");
     FaultStore::new(memory, script)
@@ -101,7 +101,7 @@ fn applicable() -> impl Iterator<Item = (Operation, Fault)> {
 #[test]
 fn without_a_script_nothing_goes_wrong() {
     for operation in OPERATIONS {
-        let store = store(FaultScript::new());
+        let store = store(FaultPlan::new());
         run(&store, operation).unwrap().unwrap();
         assert_ne!(applied(&store, operation), Some(false));
         assert_eq!((store.calls(operation), store.inner().requests(operation)), (1, 1));
@@ -113,7 +113,7 @@ fn without_a_script_nothing_goes_wrong() {
 fn every_fault_does_what_it_says_to_every_operation() {
     assert_eq!(applicable().count(), 9 + 6 + 2 + 2 + 9 + 1 + 1);
     for (operation, fault) in applicable() {
-        let store = store(FaultScript::new().at(operation, 0, fault));
+        let store = store(FaultPlan::new().at(operation, 0, fault));
         let result = run(&store, operation);
         let error = |result: Option<Result<_, StoreError>>| {
             let error = result.unwrap().unwrap_err();
@@ -125,7 +125,7 @@ fn every_fault_does_what_it_says_to_every_operation() {
             _ => Outcome::Unknown,
         };
         let takes_effect = match fault {
-            Fault::RejectBefore(kind) => {
+            Fault::Reject(kind) => {
                 assert_eq!(error(result), (kind, Outcome::NotApplied));
                 false
             }
@@ -166,10 +166,10 @@ fn every_fault_does_what_it_says_to_every_operation() {
 
 #[test]
 fn faults_strike_the_calls_that_they_name() {
-    let rejected = Fault::RejectBefore(StoreErrorKind::Unavailable);
+    let rejected = Fault::Reject(StoreErrorKind::Unavailable);
     for operation in OPERATIONS {
         for call in 0..3 {
-            let struck = |script: FaultScript| -> Vec<bool> {
+            let struck = |script: FaultPlan| -> Vec<bool> {
                 let store = store(script);
                 let struck = (0..5).map(|_| {
                     store.inner().remove("new");
@@ -184,19 +184,19 @@ fn faults_strike_the_calls_that_they_name() {
                 struck
             };
             let only: Vec<_> = (0..5).map(|this| this == call).collect();
-            assert_eq!(struck(FaultScript::new().at(operation, call, rejected)), only);
+            assert_eq!(struck(FaultPlan::new().at(operation, call, rejected)), only);
             let onward: Vec<_> = (0..5).map(|this| this >= call).collect();
-            assert_eq!(struck(FaultScript::new().from_call(operation, call, rejected)), onward);
+            assert_eq!(struck(FaultPlan::new().from_call(operation, call, rejected)), onward);
         }
     }
 }
 
 #[test]
 fn the_first_entry_counts() {
-    let script = FaultScript::new()
+    let script = FaultPlan::new()
         .at(Operation::Read, 1, Fault::ShortRead(5))
         .from_call(Operation::Read, 0, Fault::ShortRead(4))
-        .at(Operation::Size, 0, Fault::RejectBefore(StoreErrorKind::Denied));
+        .at(Operation::Size, 0, Fault::Reject(StoreErrorKind::Denied));
     let store = store(script);
     let bytes = || run(&store, Operation::Read).unwrap().unwrap().unwrap().bytes;
     assert_eq!([bytes(), bytes(), bytes()], ["b", "", "b"]);
@@ -207,7 +207,7 @@ fn the_first_entry_counts() {
 #[test]
 fn each_bit_can_be_flipped() {
     for bit in 0..80 {
-        let store = store(FaultScript::new().at(Operation::Read, 0, Fault::FlipBit(bit)));
+        let store = store(FaultPlan::new().at(Operation::Read, 0, Fault::FlipBit(bit)));
         let reply = run(&store, Operation::Read).unwrap().unwrap().unwrap();
         let wrong: Vec<_> =
             (0..40).filter(|at| (reply.bytes[at / 8] ^ b"bytes"[at / 8]) >> (at % 8) & 1 == 1).collect();
@@ -220,7 +220,7 @@ fn each_bit_can_be_flipped() {
 
 #[test]
 fn nothing_is_spoilt_that_is_not_there() {
-    let script = FaultScript::new()
+    let script = FaultPlan::new()
         .at(Operation::Read, 0, Fault::FlipBit(0))
         .at(Operation::Read, 1, Fault::ShortRead(1))
         .at(Operation::Delete, 0, Fault::AckLost);
@@ -240,7 +240,7 @@ fn nothing_is_spoilt_that_is_not_there() {
 fn only_creates_meet_objects() {
     for fault in [Fault::OwnExists, Fault::PhantomExists] {
         let script =
-            FaultScript::new().at(Operation::Put, 0, fault).at(Operation::CompleteMultipart, 0, fault);
+            FaultPlan::new().at(Operation::Put, 0, fault).at(Operation::CompleteMultipart, 0, fault);
         let store = store(script);
         block_on(async {
             store.put("old", payload("1"), PutMode::Replace).await.unwrap();
@@ -255,9 +255,9 @@ fn only_creates_meet_objects() {
 
 #[test]
 fn an_upload_does_not_complete_without_a_part_that_failed() {
-    let rejected = Fault::RejectBefore(StoreErrorKind::Unavailable);
+    let rejected = Fault::Reject(StoreErrorKind::Unavailable);
     for fault in [rejected, Fault::Hang, Fault::AckLost] {
-        let store = store(FaultScript::new().at(Operation::PutPart, 1, fault));
+        let store = store(FaultPlan::new().at(Operation::PutPart, 1, fault));
         let mut upload = block_on(store.start_multipart("new", PutMode::Replace)).unwrap();
         let mut parts = ["1", "2", "3"].map(|part| Some(upload.put_part(payload(part))));
         if fault == Fault::Hang {
@@ -282,14 +282,14 @@ fn an_upload_does_not_complete_without_a_part_that_failed() {
 #[test]
 fn what_the_store_declares_is_passed_on() {
     let memory = MemoryStore::builder().without_create().without_suffix_reads().build();
-    let store = FaultStore::new(memory.clone(), FaultScript::new());
+    let store = FaultStore::new(memory.clone(), FaultPlan::new());
     assert_eq!(store.capabilities(), memory.capabilities());
     assert!(!store.reads_suffixes());
 }
 
 #[test]
 fn clones_share_the_script() {
-    let script = FaultScript::new().at(Operation::Size, 1, Fault::RejectBefore(StoreErrorKind::Other));
+    let script = FaultPlan::new().at(Operation::Size, 1, Fault::Reject(StoreErrorKind::Other));
     let store = store(script);
     run(&store, Operation::Size).unwrap().unwrap();
     run(&store.clone(), Operation::Size).unwrap().unwrap_err();
@@ -299,5 +299,5 @@ fn clones_share_the_script() {
 #[test]
 #[should_panic(expected = "does not apply")]
 fn a_script_takes_no_fault_that_cannot_be() {
-    let _ = FaultScript::new().at(Operation::Put, 0, Fault::ShortRead(1));
+    let _ = FaultPlan::new().at(Operation::Put, 0, Fault::ShortRead(1));
 }

@@ -1,0 +1,187 @@
+//! A small stateful engine: it checkpoints, dies, starts again, restores, and clears away what nobody refers to.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use batcher_codecs::{Lz4, registry};
+use batcher_core::{
+    BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, FlushErrorKind, Inline, PutMode, ReadError,
+    ReadOptions,
+};
+use batcher_testkit::{FaultStore, MemoryStore, World};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
+
+/// How the engine keeps its checkpoints.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    pub(crate) mode: PutMode,
+    /// Whether objects go up in parts.
+    pub(crate) in_parts: bool,
+    pub(crate) epochs: u64,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { mode: PutMode::Create, in_parts: true, epochs: 2 }
+    }
+}
+
+pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+type Store = FaultStore<MemoryStore>;
+
+/// What the engine's coordinator knows, which does not die with a process.
+type Committed = Arc<Mutex<Vec<BatchReceipt>>>;
+
+/// After how many tries without success the faults are to have ceased, and after how many more it must have worked.
+const HEALED_AFTER: u32 = 2;
+const TRIES: u32 = 8;
+
+impl Engine {
+    pub(crate) fn run(self, world: World) -> Run {
+        Box::pin(async move { self.live(&world).await })
+    }
+
+    async fn live(&self, world: &World) -> Result<(), String> {
+        let store = world.store(MemoryStore::new());
+        world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
+        let committed = Committed::default();
+        let mut lives = 0;
+        loop {
+            let life = world.process("node", self.process(world, &store, lives, &committed)).await;
+            match life {
+                Some(ended) => break ended?,
+                // What the process held is gone, and will be made again by the next one.
+                None => world.forgotten(),
+            }
+            lives += 1;
+            if lives >= HEALED_AFTER {
+                world.heal();
+            }
+            if lives > TRIES {
+                return Err("every process dies".into());
+            }
+        }
+        // Once more with everything that was late, and after a power cut.
+        world.settle().await;
+        world.restart();
+        self.restore(world, &store, &committed).await
+    }
+
+    /// One life of the process: it goes on behind the last epoch that was committed.
+    async fn process(
+        &self,
+        world: &World,
+        store: &Store,
+        life: u32,
+        committed: &Committed,
+    ) -> Result<(), String> {
+        let mut batcher = Batcher::builder(world.codec(Lz4::default()), store.clone())
+            .executor(world.executor(Inline))
+            .writer(format!("node-{life}"))
+            .put_mode(self.mode)
+            .block_len(300)
+            .multipart_threshold(if self.in_parts { 1 } else { u64::MAX })
+            .part_len(400)
+            .parts_in_flight(2)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch + 1);
+        for epoch in first..self.epochs {
+            for (key, blob) in state(epoch) {
+                batcher.add(&key, blob.clone()).map_err(|error| error.to_string())?;
+                world.wrote(&key, blob);
+            }
+            let mut tries = 0;
+            let report = loop {
+                match world.attempt("flush", batcher.flush(epoch)).await {
+                    Some(Ok(report)) => break report,
+                    Some(Err(error)) => match error.kind() {
+                        FlushErrorKind::Conflict if !world.is_damaged() => return Err(error.to_string()),
+                        _ => {}
+                    },
+                    None => {}
+                }
+                world.judge_held(batcher.len());
+                tries += 1;
+                if tries >= HEALED_AFTER {
+                    world.heal();
+                }
+                if tries > TRIES {
+                    return Err("no flush succeeds although the faults have ceased".into());
+                }
+            };
+            committed.lock().unwrap().extend(report.receipts);
+            world.acknowledged();
+            world.judge_held(batcher.len());
+        }
+        self.restore(world, store, committed).await?;
+        self.clear_away(world, store, committed).await?;
+        self.restore(world, store, committed).await
+    }
+
+    /// Reads everything back that was committed, as often as it takes.
+    async fn restore(&self, world: &World, store: &Store, committed: &Committed) -> Result<(), String> {
+        let receipts = committed.lock().unwrap().clone();
+        for tries in 0.. {
+            match world.attempt("restore", read_all(store, &receipts)).await {
+                Some(Ok(read)) => {
+                    world.judge_read(read);
+                    break;
+                }
+                Some(Err(_)) if world.is_damaged() && tries > TRIES => break,
+                Some(Err(error)) if tries > TRIES => return Err(error.to_string()),
+                None if tries > TRIES => return Err("no restore comes to an end".into()),
+                _ => {}
+            }
+            if tries >= HEALED_AFTER {
+                world.heal();
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what no receipt refers to. That a list does not show everything leaves something for the next time.
+    async fn clear_away(&self, world: &World, store: &Store, committed: &Committed) -> Result<(), String> {
+        let known: Vec<String> =
+            committed.lock().unwrap().iter().map(|receipt| receipt.object.clone()).collect();
+        let clear = async {
+            let mut names: Vec<_> = store.list("0").filter_map(async |info| info.ok()).collect().await;
+            names.retain(|info| !known.contains(&info.name));
+            for info in names {
+                let _ = store.delete(&info.name).await;
+            }
+        };
+        let _ = world.attempt("clear", clear).await;
+        Ok(())
+    }
+}
+
+/// The blobs of an epoch: most of them are new in each, one only stands in the first.
+fn state(epoch: u64) -> BTreeMap<String, Bytes> {
+    let mut blobs = BTreeMap::new();
+    for partition in 0..4_u64 {
+        let seed = epoch * 31 + partition;
+        let blob: Vec<u8> = (0..150 + seed % 60).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
+        blobs.insert(format!("partition-{partition}/counts"), blob.into());
+    }
+    blobs.insert(format!("epoch-{epoch}/offsets"), Bytes::from(epoch.to_string()));
+    blobs.insert("empty".into(), Bytes::new());
+    blobs
+}
+
+async fn read_all(store: &Store, receipts: &[BatchReceipt]) -> Result<BTreeMap<String, Bytes>, ReadError> {
+    let mut all = BTreeMap::new();
+    let options = || ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
+    for receipt in receipts {
+        let reader =
+            BatchReader::open_with(store.clone(), &receipt.object, &registry(), options()).await?;
+        all.extend(reader.blobs().try_collect::<Vec<_>>().await?);
+        if let Some(blob) = reader.get("partition-0/counts").await? {
+            assert_eq!(all.get("partition-0/counts"), Some(&blob), "two ways to read give two blobs");
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,104 @@
+//! One run of a scenario.
+
+use std::any::Any;
+use std::fmt;
+use std::pin::pin;
+
+use super::Exploration;
+use super::report::CaseReport;
+use crate::fault::FaultPlan;
+use crate::judge::{Judge, Violation};
+use crate::world::{CallRecord, Chooser, Ended, FiredFault, History, InjectedPanic, World};
+
+pub(super) struct Case {
+    pub(super) calls: Vec<CallRecord>,
+    pub(super) store_calls: u32,
+    pub(super) fired: Vec<FiredFault>,
+    pub(super) violations: Vec<Violation>,
+    history: History,
+}
+
+impl Case {
+    pub(super) fn into_report(self) -> CaseReport {
+        CaseReport { violations: self.violations, fired: self.fired, history: self.history }
+    }
+
+    /// The faults that came about, each in its own call.
+    pub(super) fn fired_plan(&self) -> FaultPlan {
+        let mut plan = FaultPlan::new();
+        for fired in &self.fired {
+            plan = plan.at_call_on(fired.site.call, &fired.site.key, fired.site.nth, fired.fault);
+        }
+        plan
+    }
+}
+
+impl<S, F, E> Exploration<S>
+where
+    S: Fn(World) -> F + Sync,
+    F: Future<Output = Result<(), E>>,
+    E: fmt::Display,
+{
+    pub(super) fn planned(&self, plan: FaultPlan) -> Case {
+        self.case(Chooser::planned(plan))
+    }
+
+    pub(super) fn case(&self, chooser: Chooser) -> Case {
+        let world = World::choosing(chooser);
+        match self.memory {
+            None => self.run_in(&world),
+            Some((probe, limit)) => {
+                let used = probe(&mut || self.run_in(&world));
+                if used > limit {
+                    world.report(Judge::Memory, format!("{used} bytes, over the limit of {limit}"));
+                }
+            }
+        }
+        let mut state = world.state();
+        let history = state.history();
+        let case = Case {
+            store_calls: state.store_calls,
+            calls: std::mem::take(&mut state.calls),
+            fired: std::mem::take(&mut state.fired),
+            violations: std::mem::take(&mut state.violations),
+            history,
+        };
+        let under_way = state.end();
+        drop(state);
+        drop(under_way);
+        case
+    }
+
+    fn run_in(&self, world: &World) {
+        let scenario = async { (self.scenario)(world.clone()).await.map_err(|error| error.to_string()) };
+        match world.drive(pin!(scenario), self.limits) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => world.report(Judge::Failed, error),
+            Err(ended) => report_end(world, ended, "the scenario"),
+        }
+        // Nothing can crash or be given up any longer.
+        let judged = async {
+            world.settle().await;
+            world.judge_stores().await;
+        };
+        if let Err(ended) = world.drive(pin!(judged), self.limits) {
+            report_end(world, ended, "what is under way at the end");
+        }
+    }
+}
+
+fn report_end(world: &World, ended: Ended, what: &str) {
+    match ended {
+        Ended::Stuck => world.report(Judge::Stuck, format!("{what} waits for something that never comes")),
+        Ended::Limit(limit) => world.report(Judge::Time, format!("{what} is over the limit of {limit}")),
+        Ended::Panicked(payload) => world.report(Judge::Panicked, panic_message(&*payload)),
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    if payload.is::<InjectedPanic>() {
+        return "a fault's panic came through, outside of any attempt".to_owned();
+    }
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}

@@ -1,0 +1,192 @@
+//! Runs a scenario with everything going wrong that can go wrong.
+
+mod case;
+mod report;
+mod sample;
+mod shrink;
+mod sweep;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::report::{CaseReport, Failure, FaultCount, Progress, Report};
+use crate::fault::{FaultKind, FaultPlan, ParseError};
+use crate::world::{Limits, World};
+
+/// Runs a closure and gives the most bytes that this thread had allocated at a time meanwhile.
+///
+/// The testkit has no allocator of its own; crates that count allocations by thread give such a function in a line.
+pub type AllocationProbe = fn(&mut dyn FnMut()) -> u64;
+
+/// Runs a scenario again and again: once with nothing going wrong, then with each fault in each call that it can happen to,
+/// then with each two of them, and so on, and judges every run.
+///
+/// The scenario is a function from a [`World`] to a future. It wraps its stores with [`World::store`], says what it
+/// [wrote](World::wrote) and what was [acknowledged](World::acknowledged), reads everything back and lets the world
+/// [judge](World::judge_read) it; a panic or an error is a defect, too. It must do the same each time but for what
+/// goes wrong: no clock, no randomness of its own, no order of a hash map.
+///
+/// Runs of one exploration are spread over threads; each run has a world and a thread of its own and needs no runtime.
+///
+/// ```
+/// use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};
+/// use batcher_testkit::{Exploration, FaultKind, MemoryStore, World};
+/// use bytes::Bytes;
+///
+/// let report = Exploration::new(|world: World| async move {
+///     let store = world.store(MemoryStore::new());
+///     world.wrote("state", "1");
+///     // However often it fails: put the same again until it is acknowledged.
+///     loop {
+///         let put = store.put("state", Bytes::from_static(b"1").into(), PutMode::Replace);
+///         if let Some(Ok(())) = world.attempt("put", put).await {
+///             break;
+///         }
+///         world.heal();
+///     }
+///     world.acknowledged();
+///     world.settle().await;
+///     let read = store.inner().read("state", ReadRange::Bounded(0..9)).await?;
+///     world.judge_read([("state", read.bytes)]);
+///     Ok::<(), batcher_core::StoreError>(())
+/// })
+/// .faults([FaultKind::AckLost, FaultKind::RequestLost, FaultKind::Late, FaultKind::Cancel])
+/// .depth(2)
+/// .run();
+/// report.assert_clean();
+/// assert!(report.cases() > 20);
+/// ```
+#[must_use]
+pub struct Exploration<S> {
+    scenario: S,
+    kinds: Arc<[FaultKind]>,
+    depth: usize,
+    lasting: bool,
+    late_window: u32,
+    threads: usize,
+    most_failures: usize,
+    limits: Limits,
+    memory: Option<(AllocationProbe, u64)>,
+    progress: Option<Box<dyn Fn(&Progress) + Sync + Send>>,
+}
+
+impl<S> fmt::Debug for Exploration<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exploration")
+            .field("kinds", &self.kinds)
+            .field("depth", &self.depth)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, F, E> Exploration<S>
+where
+    S: Fn(World) -> F + Sync,
+    F: Future<Output = Result<(), E>>,
+    E: fmt::Display,
+{
+    /// An exploration of a scenario: single faults of every kind that the code under test must get over without losing
+    /// anything, which come once.
+    pub fn new(scenario: S) -> Self {
+        Self {
+            scenario,
+            kinds: FaultKind::survivable().into(),
+            depth: 1,
+            lasting: false,
+            late_window: 3,
+            threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            most_failures: 4,
+            limits: Limits { polls: 200_000, calls: 5_000, time: Duration::from_secs(30 * 24 * 3600) },
+            memory: None,
+            progress: None,
+        }
+    }
+
+    /// The kinds of faults. One that comes about in no run fails the exploration: leave out what cannot happen to the
+    /// scenario with [`without`](Self::without).
+    pub fn faults(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
+        self.kinds = kinds.into_iter().collect();
+        self
+    }
+
+    /// Leaves out kinds of faults.
+    pub fn without(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
+        let out: Vec<_> = kinds.into_iter().collect();
+        self.kinds = self.kinds.iter().copied().filter(|kind| !out.contains(kind)).collect();
+        self
+    }
+
+    /// The most faults in one run, all combinations of which are tried. Default: 1.
+    pub fn depth(mut self, faults: usize) -> Self {
+        self.depth = faults;
+        self
+    }
+
+    /// Has faults also last, from a call on until the scenario [heals](World::heal) the world, where that makes sense for
+    /// their kind. Default: each comes once.
+    pub fn lasting(mut self, lasting: bool) -> Self {
+        self.lasting = lasting;
+        self
+    }
+
+    /// By how many calls an effect can be late, besides coming after everything. Default: 3.
+    pub fn late_window(mut self, calls: u32) -> Self {
+        self.late_window = calls;
+        self
+    }
+
+    /// Number of threads. Default: as many as there are cores.
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = threads.get();
+        self
+    }
+
+    /// The most defects after which the exploration ends. Default: 4.
+    pub fn most_failures(mut self, failures: NonZeroUsize) -> Self {
+        self.most_failures = failures.get();
+        self
+    }
+
+    /// The most calls in one run, and the most of the world's time; a run that takes more counts as one that never ends.
+    /// Default: 5,000 and 30 days.
+    pub fn limits(mut self, calls: u32, time: Duration) -> Self {
+        self.limits.calls = calls;
+        self.limits.time = time;
+        self
+    }
+
+    /// The most bytes that a run may have allocated at a time. Default: not measured.
+    pub fn memory_limit(mut self, probe: AllocationProbe, bytes: u64) -> Self {
+        self.memory = Some((probe, bytes));
+        self
+    }
+
+    /// Is called now and then, from whichever thread, with how far it has come. Default: nothing is said.
+    pub fn progress(mut self, progress: impl Fn(&Progress) + Sync + Send + 'static) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+
+    /// Runs all cases.
+    pub fn run(&self) -> Report {
+        sweep::sweep(self)
+    }
+
+    /// Runs one case for each seed, with up to this many faults, each decided by the seed and the call it happens to:
+    /// for combinations that are too many to try them all.
+    pub fn sample(&self, seeds: std::ops::Range<u64>, faults: usize) -> Report {
+        sample::sample(self, seeds, faults)
+    }
+
+    /// Runs the one case that a line names, as a [`Failure`] shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] where the line is none.
+    pub fn replay(&self, line: &str) -> Result<CaseReport, ParseError> {
+        let plan: FaultPlan = line.parse()?;
+        Ok(self.planned(plan).into_report())
+    }
+}

@@ -1,0 +1,292 @@
+//! One call to a wrapped store, from its submission over its effect to its answer.
+
+use std::future::{pending, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use batcher_core::{Operation, Outcome, Payload, StoreError, StoreErrorKind, Timer};
+use futures_util::future::BoxFuture;
+
+use crate::cancellation_point::cancellation_point;
+use crate::fault::{Call, Fault};
+use crate::world::{Due, Effect, EventKind, InjectedPanic, Source, Submitted, Upload, World, Wreck};
+
+/// How long a slow call takes.
+const SLOW: Duration = Duration::from_secs(3600);
+
+/// For how long a store that throttles asks to be left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// How often a caller is woken for nothing.
+const SPURIOUS_WAKES: u32 = 3;
+
+#[derive(Clone)]
+pub(super) struct StoreCall {
+    pub(super) world: World,
+    store: usize,
+    operation: Operation,
+    pub(super) name: Arc<str>,
+    submitted: Submitted,
+}
+
+/// For calls that write no bytes of which only some could be there.
+pub(super) fn nothing_to_tear(_: StoreCall, _: u64) -> std::future::Ready<()> {
+    std::future::ready(())
+}
+
+impl StoreCall {
+    pub(super) fn new(
+        world: World,
+        store: usize,
+        operation: Operation,
+        name: &str,
+        submitted: Submitted,
+    ) -> Self {
+        Self { world, store, operation, name: name.into(), submitted }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.submitted.id
+    }
+
+    pub(super) fn store(&self) -> usize {
+        self.store
+    }
+
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.submitted.fault
+    }
+
+    /// Whether the wrapped store is never to be asked.
+    pub(super) fn is_prevented(&self) -> bool {
+        matches!(
+            self.submitted.fault,
+            Some(
+                Fault::Reject(_)
+                    | Fault::RequestLost
+                    | Fault::PhantomExists
+                    | Fault::Hang
+                    | Fault::CrashBefore
+                    | Fault::PanicBefore
+            )
+        )
+    }
+
+    /// Notes that the object holds this now.
+    pub(super) fn wrote(&self, content: Option<Payload>) {
+        let mut state = self.world.state();
+        state.ledger(self.store).record(&self.name, content, Source::Call(self.id()));
+        state.event(self.id(), EventKind::TookEffect);
+        let wreck = match self.submitted.fault {
+            Some(Fault::Vanishes) => Wreck::Gone,
+            Some(Fault::Blanked) => Wreck::Zeros,
+            _ => return,
+        };
+        state.fire(self.id());
+        state.doom(self.store, &self.name, self.id(), wreck);
+    }
+
+    /// Notes that only a part of the object is there.
+    pub(super) fn tore(&self, part: Payload) {
+        let mut state = self.world.state();
+        state.ledger(self.store).record(&self.name, Some(part), Source::Fault);
+        state.event(self.id(), EventKind::TookEffect);
+    }
+
+    /// Notes that there is an upload now, of which nobody knows as long as it was not answered.
+    pub(super) fn started(&self) {
+        let mut state = self.world.state();
+        let upload = Upload { name: self.name.to_string(), ended: false, excused: true };
+        state.ledger(self.store).uploads.insert(self.id(), upload);
+        state.event(self.id(), EventKind::TookEffect);
+    }
+
+    /// Notes that the call has taken effect, and no object has changed by it.
+    pub(super) fn took_effect(&self) {
+        self.world.state().event(self.id(), EventKind::TookEffect);
+    }
+
+    pub(super) fn upload(&self, change: impl FnOnce(&mut Upload)) {
+        if let Some(upload) = self.world.state().ledger(self.store).uploads.get_mut(&self.id()) {
+            change(upload);
+        }
+    }
+
+    pub(super) fn error(&self, kind: StoreErrorKind) -> StoreError {
+        StoreError::new(kind, self.operation, &*self.name)
+    }
+
+    pub(super) fn fire(&self) {
+        self.world.state().fire(self.id());
+    }
+
+    /// Runs the call to its answer, with whatever goes wrong on the way.
+    pub(super) async fn run<R, T>(
+        self,
+        effect: BoxFuture<'static, Result<R, StoreError>>,
+        creates: bool,
+        tear: impl FnOnce(Self, u64) -> T,
+    ) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let writes = Call::from(self.operation).writes();
+        let mut effect = Effect::new(self.world.clone(), effect, writes);
+        if self.is_prevented() {
+            effect.abandon();
+        }
+        self.world.catch_up(self.submitted.store_call).await;
+        let answer = match self.submitted.fault {
+            None => effect.await,
+            Some(fault) => self.go_wrong(fault, effect, creates, tear).await,
+        };
+        let answered = match &answer {
+            Ok(_) => EventKind::Succeeded,
+            Err(error) => EventKind::Failed(error.kind(), error.outcome()),
+        };
+        self.world.state().answer(self.id(), answered);
+        answer
+    }
+
+    async fn go_wrong<R, T>(
+        &self,
+        fault: Fault,
+        mut effect: Effect<R>,
+        creates: bool,
+        tear: impl FnOnce(Self, u64) -> T,
+    ) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let writes = Call::from(self.operation).writes();
+        match fault {
+            Fault::Reject(kind) => {
+                cancellation_point().await;
+                self.fire();
+                let error = self.error(kind).with_outcome(Outcome::NotApplied);
+                let throttled = kind == StoreErrorKind::Throttled;
+                Err(if throttled { error.with_retry_after(RETRY_AFTER) } else { error })
+            }
+            Fault::RequestLost => {
+                cancellation_point().await;
+                self.fire();
+                Err(self.error(StoreErrorKind::Timeout))
+            }
+            Fault::PhantomExists if creates => {
+                cancellation_point().await;
+                self.fire();
+                Err(self.error(StoreErrorKind::AlreadyExists))
+            }
+            Fault::OwnExists if creates => {
+                effect.await?;
+                self.fire();
+                Err(self.error(StoreErrorKind::AlreadyExists))
+            }
+            Fault::AckLost if writes => {
+                effect.await?;
+                self.fire();
+                Err(self.error(StoreErrorKind::Unavailable))
+            }
+            Fault::Late(calls) if writes => {
+                self.fire();
+                effect.detach(Due::after(self.submitted.store_call, calls));
+                cancellation_point().await;
+                Err(self.error(StoreErrorKind::Timeout))
+            }
+            Fault::Torn(len) => {
+                self.fire();
+                effect.abandon();
+                let torn = tear(self.clone(), len);
+                let mut torn = Effect::new(
+                    self.world.clone(),
+                    Box::pin(async move {
+                        torn.await;
+                        Ok(())
+                    }),
+                    true,
+                );
+                (&mut torn).await?;
+                Err(self.error(StoreErrorKind::Unavailable))
+            }
+            Fault::SlowEffect => {
+                self.fire();
+                self.pause().await;
+                effect.await
+            }
+            Fault::SlowAnswer => {
+                let answer = effect.await;
+                self.fire();
+                self.pause().await;
+                answer
+            }
+            Fault::Hang => {
+                self.fire();
+                pending().await
+            }
+            Fault::HangAfter if writes => {
+                let _ = effect.await;
+                self.fire();
+                pending().await
+            }
+            Fault::Overtaken => {
+                self.fire();
+                self.be_overtaken().await;
+                effect.await
+            }
+            Fault::CrashBefore => {
+                self.fire();
+                self.world.state().crash = true;
+                pending().await
+            }
+            Fault::CrashAfter if writes => {
+                let _ = effect.await;
+                self.fire();
+                self.world.state().crash = true;
+                pending().await
+            }
+            Fault::PanicBefore => {
+                cancellation_point().await;
+                self.fire();
+                std::panic::resume_unwind(Box::new(InjectedPanic))
+            }
+            Fault::PanicAfter if writes => {
+                let _ = effect.await;
+                self.fire();
+                std::panic::resume_unwind(Box::new(InjectedPanic))
+            }
+            Fault::SpuriousWakes => {
+                self.fire();
+                for _ in 0..SPURIOUS_WAKES {
+                    cancellation_point().await;
+                }
+                effect.await
+            }
+            _ => effect.await,
+        }
+    }
+
+    async fn pause(&self) {
+        let time = self.world.timer();
+        time.wait_until(time.now().saturating_add(SLOW)).await;
+    }
+
+    /// Waits until a call has been answered since, or until nothing else can happen.
+    async fn be_overtaken(&self) {
+        let (answered, rounds) = {
+            let state = self.world.state();
+            (state.answered, state.idle_rounds)
+        };
+        poll_fn(|context| {
+            let mut state = self.world.state();
+            if state.answered != answered || state.idle_rounds != rounds {
+                return Poll::Ready(());
+            }
+            state.idle_waiters.push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,173 @@
+//! Effects that outlive the futures that asked for them.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use batcher_core::StoreError;
+use futures_util::future::BoxFuture;
+
+use super::World;
+use crate::fault::{Fate, LATEST};
+
+/// When an effect comes about that nobody waits for any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    Now,
+    /// Right before that of the call with this number among the calls to stores.
+    Call(u32),
+    /// When the world is settled.
+    Settling,
+}
+
+impl Due {
+    /// So many calls after the one with this number.
+    pub(crate) fn after(store_call: u32, calls: u32) -> Self {
+        if calls == LATEST { Self::Settling } else { Self::Call(store_call.saturating_add(calls)) }
+    }
+}
+
+pub(crate) struct Detached {
+    pub(crate) due: Due,
+    pub(crate) effect: BoxFuture<'static, ()>,
+}
+
+impl std::fmt::Debug for Detached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Detached({:?})", self.due)
+    }
+}
+
+impl World {
+    pub(crate) fn detach(&self, due: Due, effect: BoxFuture<'static, ()>) {
+        self.state().detached.push(Detached { due, effect });
+    }
+
+    /// Polls all effects that are due; whether none of them is left. The lock is not held meanwhile.
+    pub(crate) fn poll_detached(&self, due: Due, context: &mut Context<'_>) -> bool {
+        let mut ready: Vec<Detached> = {
+            let mut state = self.state();
+            if state.detached.is_empty() {
+                return true;
+            }
+            state.detached.extract_if(.., |effect| effect.due <= due).collect()
+        };
+        // An effect that was due earlier, or was submitted earlier, comes first.
+        ready.sort_by_key(|effect| effect.due);
+        ready.retain_mut(|effect| effect.effect.as_mut().poll(context).is_pending());
+        let done = ready.is_empty();
+        self.state().detached.append(&mut ready);
+        done
+    }
+
+    /// Waits until everything has come about that is due before the effect of this call.
+    pub(crate) async fn catch_up(&self, store_call: u32) {
+        std::future::poll_fn(|context| {
+            if self.poll_detached(Due::Call(store_call), context) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// A future of a wrapped store. Where it is dropped before its end, what it asked for comes about all the same if
+/// it is a write, unless a fault says otherwise.
+pub(crate) struct Effect<R: Send + 'static> {
+    world: World,
+    future: Option<BoxFuture<'static, Result<R, StoreError>>>,
+    writes: bool,
+    in_store: bool,
+}
+
+impl<R: Send + 'static> Effect<R> {
+    pub(crate) fn new(
+        world: World,
+        future: BoxFuture<'static, Result<R, StoreError>>,
+        writes: bool,
+    ) -> Self {
+        Self { world, future: Some(future), writes, in_store: false }
+    }
+
+    /// It will not come about.
+    pub(crate) fn abandon(&mut self) {
+        self.future = None;
+        self.leave();
+    }
+
+    /// Nobody waits for it any longer.
+    pub(crate) fn detach(&mut self, due: Due) {
+        self.leave();
+        if let Some(future) = self.future.take() {
+            let world = self.world.clone();
+            self.world.detach(due, Self::unattended(world, future));
+        }
+    }
+
+    /// Answers nobody, and comes about or not as it will.
+    fn unattended(world: World, future: BoxFuture<'static, Result<R, StoreError>>) -> BoxFuture<'static, ()> {
+        let effect = Self { world, future: Some(future), writes: false, in_store: false };
+        Box::pin(async move { drop(effect.await) })
+    }
+
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.in_store) {
+            self.world.state().in_stores -= 1;
+        }
+    }
+}
+
+impl<R: Send + 'static> Future for Effect<R> {
+    type Output = Result<R, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !std::mem::replace(&mut self.in_store, true) {
+            self.world.state().in_stores += 1;
+        }
+        let Some(future) = self.future.as_mut() else { return Poll::Pending };
+        let polled = future.as_mut().poll(context);
+        if polled.is_ready() {
+            self.future = None;
+            self.leave();
+        }
+        polled
+    }
+}
+
+impl<R: Send + 'static> Drop for Effect<R> {
+    fn drop(&mut self) {
+        let mut state = self.world.state();
+        if self.in_store {
+            state.in_stores -= 1;
+        }
+        let Some(future) = self.future.take() else { return };
+        let due = match state.fate.unwrap_or(Fate::Done) {
+            _ if !self.writes => None,
+            Fate::Never => None,
+            Fate::Done => Some(Due::Now),
+            Fate::Late(calls) => Some(Due::after(state.store_calls, calls)),
+        };
+        drop(state);
+        // Outside of the lock: both may run code of the wrapped store.
+        match due {
+            None => drop(future),
+            Some(due) => self.world.detach(due, Self::unattended(self.world.clone(), future)),
+        }
+    }
+}
+
+/// Waits until nothing is under way any longer.
+pub(crate) struct Settle {
+    world: World,
+}
+
+impl Settle {
+    pub(crate) fn new(world: World) -> Self {
+        Self { world }
+    }
+}
+
+impl Future for Settle {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.world.poll_detached(Due::Settling, context) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}

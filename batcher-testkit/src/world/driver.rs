@@ -1,0 +1,170 @@
+//! Runs a future in a world, without a runtime.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::World;
+use super::detached::Due;
+
+/// How long threads that are not the world's own may take for what they have been asked.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much a run may take until it counts as one that does not end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) polls: u32,
+    pub(crate) calls: u32,
+    pub(crate) time: Duration,
+}
+
+impl Limits {
+    pub(crate) const DEFAULT: Self =
+        Self { polls: 1_000_000, calls: 100_000, time: Duration::from_secs(30 * 24 * 3600) };
+}
+
+/// How a run ended that has no result.
+pub(crate) enum Ended {
+    /// Nobody will ever wake it.
+    Stuck,
+    /// It took more than it may.
+    Limit(&'static str),
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// A future that waits for something that will never happen, or does not stop to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stuck;
+
+impl std::fmt::Display for Stuck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the future does not end")
+    }
+}
+
+impl std::error::Error for Stuck {}
+
+struct Woken {
+    flag: AtomicBool,
+    thread: Thread,
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.flag.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
+    }
+}
+
+impl World {
+    /// Runs a future to its end on this thread, and moves time on whenever nothing else can happen.
+    ///
+    /// No runtime is needed and none is in the way. Where wrapped stores or executors work on threads of their own, this waits
+    /// for them.
+    ///
+    /// # Errors
+    ///
+    /// [`Stuck`] where the future waits for something that will never happen, such as the answer of a call that
+    /// [hangs](crate::Fault::Hang), or does not end within 30 days of this world's time.
+    ///
+    /// # Panics
+    ///
+    /// As the future does.
+    pub fn run<F: Future>(&self, future: F) -> Result<F::Output, Stuck> {
+        match self.drive(pin!(future), Limits::DEFAULT) {
+            Ok(output) => Ok(output),
+            Err(Ended::Stuck | Ended::Limit(_)) => Err(Stuck),
+            Err(Ended::Panicked(payload)) => std::panic::resume_unwind(payload),
+        }
+    }
+
+    pub(crate) fn drive<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        limits: Limits,
+    ) -> Result<F::Output, Ended> {
+        let woken = Arc::new(Woken { flag: AtomicBool::new(true), thread: thread::current() });
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let mut polls = 0;
+        let mut patience = 3;
+        loop {
+            if woken.flag.swap(false, Ordering::AcqRel) {
+                polls += 1;
+                patience = 3;
+                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
+                    Ok(Poll::Ready(output)) => return Ok(output),
+                    Ok(Poll::Pending) => {}
+                    Err(payload) => return Err(Ended::Panicked(payload)),
+                }
+                self.poll_detached(Due::Now, &mut context);
+                if polls > limits.polls {
+                    return Err(Ended::Limit("polls"));
+                }
+                let state = self.state();
+                if state.calls.len() > limits.calls as usize {
+                    return Err(Ended::Limit("calls"));
+                }
+                if state.clock.now > limits.time {
+                    return Err(Ended::Limit("time"));
+                }
+                continue;
+            }
+            if self.waits_for_threads() {
+                if patience == 0 {
+                    return Err(Ended::Stuck);
+                }
+                patience -= 1;
+                // Wakes come with an unpark, so that one that came since the flag was looked at ends this at once.
+                thread::park_timeout(PATIENCE);
+                continue;
+            }
+            if !self.move_on() {
+                return Err(Ended::Stuck);
+            }
+            woken.flag.store(true, Ordering::Release);
+        }
+    }
+
+    fn waits_for_threads(&self) -> bool {
+        let state = self.state();
+        state.in_stores > 0 || state.jobs > 0
+    }
+
+    /// Lets the next thing happen that happens only when nothing else can; whether there was one.
+    fn move_on(&self) -> bool {
+        let mut state = self.state();
+        state.idle_rounds += 1;
+        let waiters = std::mem::take(&mut state.idle_waiters);
+        if !waiters.is_empty() {
+            drop(state);
+            waiters.into_iter().for_each(Waker::wake);
+            return true;
+        }
+        let late = std::mem::take(&mut state.late_jobs);
+        if !late.is_empty() {
+            drop(state);
+            // The last one first: jobs may run in any order.
+            late.into_iter().rev().for_each(|late| (late.0)());
+            return true;
+        }
+        if state.clock.advance() {
+            return true;
+        }
+        // What was asked to give up and did not never will.
+        if state.attempts + state.processes > 0 && !state.give_up {
+            state.give_up = true;
+            return true;
+        }
+        false
+    }
+}

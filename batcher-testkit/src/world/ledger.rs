@@ -1,0 +1,138 @@
+//! What has taken effect in one wrapped store, object by object.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use batcher_core::{BlobStore, Payload, PutMode};
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
+
+/// What becomes of an object that was acknowledged and not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wreck {
+    Gone,
+    Zeros,
+}
+
+/// Who made an object what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The call with this number.
+    Call(u32),
+    /// Somebody else, whose object must stay.
+    Planted,
+    /// A fault.
+    Fault,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    /// `None` where there is no object.
+    pub(crate) content: Option<Payload>,
+    pub(crate) source: Source,
+}
+
+/// An upload that has taken effect.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) name: String,
+    /// Whether its parts are no longer there.
+    pub(crate) ended: bool,
+    /// Whether nobody can be blamed for parts that are left: nobody knows of the upload, or it was asked to end.
+    pub(crate) excused: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    objects: BTreeMap<String, Vec<Version>>,
+    /// The names of all effects, in order.
+    effects: Vec<String>,
+    /// By the call that started them.
+    pub(crate) uploads: BTreeMap<u32, Upload>,
+}
+
+impl Ledger {
+    pub(crate) fn record(&mut self, name: &str, content: Option<Payload>, source: Source) {
+        self.effects.push(name.to_owned());
+        let version = Version { content, source };
+        match self.objects.get_mut(name) {
+            Some(versions) => versions.push(version),
+            None => {
+                self.objects.insert(name.to_owned(), vec![version]);
+            }
+        }
+    }
+
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, &[Version])> {
+        self.objects.iter().map(|(name, versions)| (name.as_str(), versions.as_slice()))
+    }
+
+    pub(crate) fn effects_on(&self, name: &str) -> u32 {
+        self.objects.get(name).map_or(0, |versions| u32::try_from(versions.len()).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn effects_below(&self, prefix: &str) -> u32 {
+        let below = self.effects.iter().filter(|name| name.starts_with(prefix)).count();
+        u32::try_from(below).unwrap_or(u32::MAX)
+    }
+
+    /// The object as it is, as far as it was written through the wrapper.
+    pub(crate) fn current(&self, name: &str) -> Option<&Payload> {
+        self.before(name, 0)
+    }
+
+    /// The object as it was before the last so many effects on it.
+    pub(crate) fn before(&self, name: &str, effects: u32) -> Option<&Payload> {
+        let versions = self.objects.get(name)?;
+        let index = versions.len().checked_sub(effects as usize + 1)?;
+        versions[index].content.as_ref()
+    }
+
+    /// The objects below a prefix that the last so many effects there have changed, as they were before.
+    pub(crate) fn changed_below(&self, prefix: &str, effects: u32) -> BTreeMap<String, Option<u64>> {
+        let mut undone: BTreeMap<&String, u32> = BTreeMap::new();
+        let below = self.effects.iter().rev().filter(|name| name.starts_with(prefix));
+        for name in below.take(effects as usize) {
+            *undone.entry(name).or_default() += 1;
+        }
+        undone
+            .into_iter()
+            .map(|(name, effects)| (name.clone(), self.before(name, effects).map(Payload::len)))
+            .collect()
+    }
+
+    /// An object other than this one.
+    pub(crate) fn other(&self, name: &str) -> Option<&Payload> {
+        self.objects
+            .iter()
+            .filter(|(other, _)| *other != name)
+            .find_map(|(_, versions)| versions.last()?.content.as_ref())
+    }
+
+    /// Takes away what was acknowledged and not kept, unless somebody else has written it since.
+    pub(crate) fn wreck(
+        &mut self,
+        store: Arc<dyn BlobStore>,
+        name: &str,
+        call: u32,
+        wreck: Wreck,
+    ) -> BoxFuture<'static, ()> {
+        let versions = self.objects.get(name);
+        let last = versions.and_then(|versions| versions.last());
+        let Some(last) = last.filter(|last| last.source == Source::Call(call)) else {
+            return std::future::ready(()).boxed();
+        };
+        let zeros = last.content.as_ref().map_or(0, |payload| usize::try_from(payload.len()).unwrap_or(0));
+        let content = (wreck == Wreck::Zeros).then(|| Payload::from(Bytes::from(vec![0; zeros])));
+        self.record(name, content.clone(), Source::Fault);
+        let name = name.to_owned();
+        async move {
+            // A store that can neither delete nor replace keeps what it has.
+            let _ = match content {
+                None => store.delete(&name).await,
+                Some(content) => store.put(&name, content, PutMode::Replace).await,
+            };
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,108 @@
+//! What a store must give back: every blob that was acknowledged, and perhaps what was written since.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::World;
+use crate::judge::{Judge, Violation};
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    blobs: BTreeMap<String, Known>,
+    /// Blobs written since the last acknowledgement, the same key as often as it was written.
+    unacknowledged: u64,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    acknowledged: Option<Bytes>,
+    /// Written since, of which the last counts.
+    pending: Option<Bytes>,
+}
+
+impl World {
+    /// Says that a blob was handed over: it may be read back from now on, and must not be lost by a failure.
+    pub fn wrote(&self, key: &str, blob: impl Into<Bytes>) {
+        let mut state = self.state();
+        state.model.unacknowledged += 1;
+        let known = match state.model.blobs.get_mut(key) {
+            Some(known) => known,
+            None => state.model.blobs.entry(key.to_owned()).or_default(),
+        };
+        known.pending = Some(blob.into());
+    }
+
+    /// Says that all that was handed over has been acknowledged: it must be read back from now on.
+    pub fn acknowledged(&self) {
+        let mut state = self.state();
+        state.model.unacknowledged = 0;
+        for known in state.model.blobs.values_mut() {
+            if let Some(blob) = known.pending.take() {
+                known.acknowledged = Some(blob);
+            }
+        }
+    }
+
+    /// Says that what was handed over and not acknowledged is gone with the process that held it. What it wrote may still
+    /// come about.
+    pub fn forgotten(&self) {
+        self.state().model.unacknowledged = 0;
+    }
+
+    /// Judges that all blobs that were handed over and not acknowledged are still held, by how many the code under test
+    /// says it holds.
+    pub fn judge_held(&self, blobs: u64) {
+        let mut state = self.state();
+        let expected = state.model.unacknowledged;
+        if blobs != expected {
+            let message = format!("holds {blobs} blobs of {expected} that were not acknowledged");
+            state.violations.push(Violation { judge: Judge::LostBuffered, message });
+        }
+    }
+
+    /// Judges all that was read back: every acknowledged blob is there, as it was acknowledged or as it was written
+    /// since; what was written since is there as a whole or not at all; and there is nothing else.
+    pub fn judge_read<K: AsRef<str>, B: AsRef<[u8]>>(&self, read: impl IntoIterator<Item = (K, B)>) {
+        let mut state = self.state();
+        let mut found = Vec::new();
+        let mut unread: BTreeMap<&str, &Known> =
+            state.model.blobs.iter().map(|(key, known)| (key.as_str(), known)).collect();
+        let (mut new, mut old) = (None, None);
+        for (key, blob) in read {
+            let (key, blob) = (key.as_ref(), blob.as_ref());
+            let Some(known) = unread.remove(key) else {
+                found.push((Judge::WrongData, format!("{key:?} was read and never written, or read twice")));
+                continue;
+            };
+            let is = |blob_known: &Option<Bytes>| blob_known.as_deref() == Some(blob);
+            if is(&known.pending) {
+                if !is(&known.acknowledged) {
+                    new = Some(key.to_owned());
+                }
+            } else if is(&known.acknowledged) {
+                if known.pending.is_some() {
+                    old = Some(key.to_owned());
+                }
+            } else if known.acknowledged.is_some() {
+                found.push((Judge::LostAcknowledged, format!("{key:?} was read as something else")));
+            } else {
+                found.push((Judge::WrongData, format!("{key:?} was read as it was never written")));
+            }
+        }
+        for (key, known) in unread {
+            if known.acknowledged.is_some() {
+                found.push((Judge::LostAcknowledged, format!("{key:?} was acknowledged and is not there")));
+            } else {
+                old = Some(key.to_owned());
+            }
+        }
+        if let (Some(new), Some(old)) = (new, old) {
+            let message = format!("{new:?} is there as written last and {old:?} is not");
+            found.push((Judge::HalfVisible, message));
+        }
+        state
+            .violations
+            .extend(found.into_iter().map(|(judge, message)| Violation { judge, message }));
+    }
+}

@@ -1,0 +1,121 @@
+//! What has happened in a world.
+
+use std::fmt;
+
+use batcher_core::{Outcome, StoreErrorKind};
+
+use crate::fault::{CallInfo, Fault, Site, Span};
+
+/// A fault that has come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FiredFault {
+    /// In which call.
+    pub site: Site,
+    /// What went wrong.
+    pub fault: Fault,
+    /// Whether it was one that lasts.
+    pub span: Span,
+    /// The first call that had not been submitted when it came about or, for all but cancellations, the one after its own.
+    pub(crate) position: u32,
+}
+
+/// A call as a world has counted it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CallRecord {
+    /// Which call.
+    pub site: Site,
+    pub(crate) info: CallInfo,
+    pub(crate) fault: Option<(Fault, Span)>,
+}
+
+impl CallRecord {
+    /// What was to go wrong with it.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault.map(|(fault, _)| fault)
+    }
+}
+
+/// One of the moments of a call. Until a call is answered, whether it has taken effect is open to its caller; where there
+/// is neither an answer nor an effect, it may still come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// It was submitted.
+    Invoked,
+    /// It took effect in the wrapped store.
+    TookEffect,
+    /// It was answered with a success.
+    Succeeded,
+    /// It was answered with an error.
+    Failed(StoreErrorKind, Outcome),
+}
+
+/// A moment of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistoryEvent {
+    /// The call's place in [`History::calls`].
+    pub call: u32,
+    /// Which moment.
+    pub kind: EventKind,
+}
+
+/// All calls of a world and their moments, in the order in which they happened.
+///
+/// Displayed, it has one line a moment: the call's number, the moment, the call, and what went wrong with it.
+#[derive(Clone, Debug)]
+pub struct History {
+    calls: Vec<CallRecord>,
+    events: Vec<(u32, EventKind)>,
+}
+
+impl History {
+    pub(crate) fn new(calls: Vec<CallRecord>, events: Vec<(u32, EventKind)>) -> Self {
+        Self { calls, events }
+    }
+
+    /// The calls in the order in which they were submitted.
+    #[must_use]
+    pub fn calls(&self) -> &[CallRecord] {
+        &self.calls
+    }
+
+    /// The moments in order.
+    pub fn events(&self) -> impl Iterator<Item = HistoryEvent> + '_ {
+        self.events.iter().map(|(call, kind)| HistoryEvent { call: *call, kind: *kind })
+    }
+
+    /// Whether a call has been answered: until it is, its effect is a "maybe".
+    #[must_use]
+    pub fn is_answered(&self, call: u32) -> bool {
+        self.events.iter().any(|(answered, kind)| {
+            *answered == call && matches!(kind, EventKind::Succeeded | EventKind::Failed(..))
+        })
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (call, kind) in &self.events {
+            let moment = match kind {
+                EventKind::Invoked => "invoke".to_owned(),
+                EventKind::TookEffect => "effect".to_owned(),
+                EventKind::Succeeded => "ok".to_owned(),
+                EventKind::Failed(kind, outcome) => format!("fail {kind:?} {outcome:?}"),
+            };
+            let Some(record) = self.calls.get(*call as usize) else { continue };
+            write!(f, "{call:4} {moment:8} {}", record.site)?;
+            if let (EventKind::Invoked, Some(fault)) = (kind, record.fault()) {
+                write!(f, "  <- {fault}")?;
+            }
+            if *kind == EventKind::Invoked && record.site.call.is_store() && !self.is_answered(*call) {
+                f.write_str("  (never answered)")?;
+            }
+            f.write_str("\n")?;
+        }
+        Ok(())
+    }
+}

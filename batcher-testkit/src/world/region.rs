@@ -1,0 +1,132 @@
+//! A future that can be dropped from outside: an attempt that its caller gives up, or a process that dies.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::World;
+use crate::fault::{Call, CallInfo, Fate, Fault};
+
+/// What a wrapped store panics with where a fault says so. It is thrown without the panic hook: nothing is printed.
+pub(crate) struct InjectedPanic;
+
+pub(crate) struct Region<F: Future> {
+    world: World,
+    call: Call,
+    label: String,
+    future: Option<Pin<Box<F>>>,
+    /// Its place among all calls, once it has begun.
+    id: Option<u32>,
+    cancel: Option<(u32, Fate)>,
+    pendings: u32,
+}
+
+impl<F: Future> Region<F> {
+    pub(crate) fn new(world: World, call: Call, label: &str, future: F) -> Self {
+        let future = Some(Box::pin(future));
+        Self { world, call, label: label.to_owned(), future, id: None, cancel: None, pendings: 0 }
+    }
+
+    fn begin(&mut self) -> u32 {
+        if let Some(id) = self.id {
+            return id;
+        }
+        let mut state = self.world.state();
+        let submitted = state.submit(self.call, &self.label, CallInfo::default());
+        match self.call {
+            Call::Process => state.processes += 1,
+            _ => state.attempts += 1,
+        }
+        if let Some(Fault::Cancel { pending, effects }) = submitted.fault {
+            self.cancel = Some((pending, effects));
+        }
+        *self.id.insert(submitted.id)
+    }
+
+    /// Why it ends now, being pending: what becomes of the effects under way.
+    fn ends_now(&mut self, id: u32) -> Option<Fate> {
+        let mut state = self.world.state();
+        let calls = u32::try_from(state.calls.len()).unwrap_or(u32::MAX);
+        if let Some(record) = state.calls.get_mut(id as usize) {
+            record.info.pendings.push(calls);
+        }
+        let pending = self.pendings;
+        self.pendings += 1;
+        if let Some((at, effects)) = self.cancel
+            && at == pending
+        {
+            state.fire(id);
+            return Some(effects);
+        }
+        if self.call == Call::Process && std::mem::take(&mut state.crash) {
+            return Some(Fate::Done);
+        }
+        // The innermost comes here first, because its poll ends first.
+        std::mem::take(&mut state.give_up).then_some(Fate::Done)
+    }
+
+    /// Drops the future, and with it all that it holds.
+    fn end(&mut self, effects: Option<Fate>) {
+        let Some(future) = self.future.take() else { return };
+        if let Some(effects) = effects {
+            self.world.state().fate.get_or_insert(effects);
+        }
+        drop(future);
+        if self.id.is_none() {
+            return;
+        }
+        let mut state = self.world.state();
+        if effects.is_some() {
+            state.fate = None;
+        }
+        match self.call {
+            Call::Process => {
+                state.processes -= 1;
+                if effects.is_some() {
+                    state.crash = false;
+                    state.lose_doomed();
+                }
+            }
+            _ => state.attempts -= 1,
+        }
+    }
+}
+
+impl<F: Future> Unpin for Region<F> {}
+
+impl<F: Future> Future for Region<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let id = this.begin();
+        let Some(future) = this.future.as_mut() else { return Poll::Ready(None) };
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Ready(output)) => {
+                this.end(None);
+                Poll::Ready(Some(output))
+            }
+            Ok(Poll::Pending) => match this.ends_now(id) {
+                None => Poll::Pending,
+                Some(effects) => {
+                    this.end(Some(effects));
+                    Poll::Ready(None)
+                }
+            },
+            Err(payload) if payload.is::<InjectedPanic>() => {
+                this.end(Some(Fate::Done));
+                Poll::Ready(None)
+            }
+            Err(payload) => {
+                this.end(Some(Fate::Done));
+                resume_unwind(payload)
+            }
+        }
+    }
+}
+
+impl<F: Future> Drop for Region<F> {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}

@@ -1,0 +1,260 @@
+//! What a world consists of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::Waker;
+
+use batcher_core::BlobStore;
+
+use super::clock::Clock;
+use super::detached::{Detached, Due};
+use super::ledger::{Ledger, Wreck};
+use super::model::Model;
+use super::record::{CallRecord, EventKind, FiredFault, History};
+use crate::fault::{Call, CallInfo, Depth, Fate, Fault, FaultKind, FaultPlan, Plan, Site, Span};
+use crate::judge::Violation;
+
+/// Decides what goes wrong.
+#[derive(Debug)]
+pub(crate) struct Chooser {
+    plan: Plan,
+    chance: Option<Chance>,
+}
+
+/// Faults by seed: each call is decided by the seed and its site, whatever else happens.
+#[derive(Clone, Debug)]
+pub(crate) struct Chance {
+    pub(crate) seed: u64,
+    /// Of 1000 calls, how many go wrong.
+    pub(crate) per_mille: u64,
+    pub(crate) most: usize,
+    pub(crate) kinds: Arc<[FaultKind]>,
+}
+
+impl Chooser {
+    pub(crate) fn planned(plan: FaultPlan) -> Self {
+        Self { plan: Plan::new(plan), chance: None }
+    }
+
+    pub(crate) fn by_chance(chance: Chance) -> Self {
+        Self { plan: Plan::default(), chance: Some(chance) }
+    }
+
+    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo, fired: usize) -> Option<(Fault, Span)> {
+        match &self.chance {
+            Some(chance) if fired < chance.most => chance.choose(site, info).map(|fault| (fault, Span::Once)),
+            Some(_) => None,
+            None => self.plan.fault(site, total),
+        }
+    }
+}
+
+impl Chance {
+    fn choose(&self, site: &Site, info: &CallInfo) -> Option<Fault> {
+        let mut hash = crate::digest::Digest::seeded(self.seed);
+        hash.update(&[u8::try_from(site.call.index()).unwrap_or_default()]);
+        hash.update(site.key.as_bytes());
+        hash.update(&site.nth.to_le_bytes());
+        let draw = hash.finish();
+        if draw % 1000 >= self.per_mille {
+            return None;
+        }
+        let mut info = info.clone();
+        // How often the future will be pending, and how long an answer will be, nobody knows yet.
+        if matches!(site.call, Call::Attempt | Call::Process) {
+            info.pendings = vec![0; 24];
+        }
+        if info.len == 0 {
+            info.len = 64;
+        }
+        info.present = true;
+        let mut faults = Vec::new();
+        for kind in self.kinds.iter() {
+            let mut of_kind = Vec::new();
+            kind.variants(site.call, &info, Depth { late_window: 4 }, &mut |fault| of_kind.push(fault));
+            if let Some(fault) = pick(&of_kind, draw >> 24) {
+                faults.push(fault);
+            }
+        }
+        pick(&faults, draw >> 10)
+    }
+}
+
+fn pick(faults: &[Fault], draw: u64) -> Option<Fault> {
+    let count = faults.len() as u64;
+    let index = draw.checked_rem(count)?;
+    faults.get(usize::try_from(index).ok()?).copied()
+}
+
+/// Everything about one world, behind its lock. Nothing of the code under test is called while it is locked.
+#[derive(Debug)]
+pub(crate) struct State {
+    chooser: Chooser,
+    totals: [u32; Call::ALL.len()],
+    counts: HashMap<String, [u32; Call::ALL.len()]>,
+    pub(crate) calls: Vec<CallRecord>,
+    events: Vec<(u32, EventKind)>,
+    pub(crate) fired: Vec<FiredFault>,
+    /// Calls to stores so far, by which lateness is measured.
+    pub(crate) store_calls: u32,
+    pub(crate) answered: u32,
+    pub(crate) detached: Vec<Detached>,
+    pub(crate) clock: Clock,
+    /// Calls that wait until nothing else can happen.
+    pub(crate) idle_waiters: Vec<Waker>,
+    pub(crate) idle_rounds: u32,
+    /// Futures of wrapped stores that were polled and have not ended.
+    pub(crate) in_stores: u32,
+    /// Jobs handed to wrapped executors that have neither run nor been dropped.
+    pub(crate) jobs: u32,
+    pub(crate) late_jobs: Vec<LateJob>,
+    pub(crate) attempts: u32,
+    pub(crate) processes: u32,
+    /// Whether the innermost attempt is to give up.
+    pub(crate) give_up: bool,
+    /// Whether the process is to die.
+    pub(crate) crash: bool,
+    /// What becomes of effects under way while a future is being dropped by a fault.
+    pub(crate) fate: Option<Fate>,
+    pub(crate) stores: Vec<(Arc<dyn BlobStore>, Ledger)>,
+    doomed: Vec<(usize, String, u32, Wreck)>,
+    pub(crate) model: Model,
+    pub(crate) rewritable: Vec<String>,
+    pub(crate) violations: Vec<Violation>,
+}
+
+/// Hands a job to the executor that it was meant for.
+pub(crate) struct LateJob(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for LateJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LateJob")
+    }
+}
+
+/// A call that was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Submitted {
+    /// Its place among all calls.
+    pub(crate) id: u32,
+    /// Its place among the calls to stores.
+    pub(crate) store_call: u32,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl State {
+    pub(crate) fn new(chooser: Chooser) -> Self {
+        Self {
+            chooser,
+            totals: [0; Call::ALL.len()],
+            counts: HashMap::new(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            fired: Vec::new(),
+            store_calls: 0,
+            answered: 0,
+            detached: Vec::new(),
+            clock: Clock::default(),
+            idle_waiters: Vec::new(),
+            idle_rounds: 0,
+            in_stores: 0,
+            jobs: 0,
+            late_jobs: Vec::new(),
+            attempts: 0,
+            processes: 0,
+            give_up: false,
+            crash: false,
+            fate: None,
+            stores: Vec::new(),
+            doomed: Vec::new(),
+            model: Model::default(),
+            rewritable: Vec::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add_store(&mut self, store: Arc<dyn BlobStore>) -> usize {
+        self.stores.push((store, Ledger::default()));
+        self.stores.len() - 1
+    }
+
+    pub(crate) fn ledger(&mut self, store: usize) -> &mut Ledger {
+        &mut self.stores[store].1
+    }
+
+    pub(crate) fn total(&self, call: Call) -> u32 {
+        self.totals[call.index()]
+    }
+
+    /// Counts a call and decides what goes wrong with it.
+    pub(crate) fn submit(&mut self, call: Call, key: &str, mut info: CallInfo) -> Submitted {
+        info.in_process = self.processes > 0;
+        info.in_attempt = self.attempts + self.processes > 0;
+        let total = self.totals[call.index()];
+        self.totals[call.index()] += 1;
+        let counts = match self.counts.get_mut(key) {
+            Some(counts) => counts,
+            None => self.counts.entry(key.to_owned()).or_default(),
+        };
+        let site = Site { call, key: key.to_owned(), nth: counts[call.index()] };
+        counts[call.index()] += 1;
+        let chosen = self.chooser.choose(&site, total, &info, self.fired.len());
+        if call.is_store() {
+            self.store_calls += 1;
+        }
+        let id = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        self.calls.push(CallRecord { site, info, fault: chosen });
+        self.event(id, EventKind::Invoked);
+        Submitted { id, store_call: self.store_calls, fault: chosen.map(|(fault, _)| fault) }
+    }
+
+    /// Notes that the fault of a call has come about.
+    pub(crate) fn fire(&mut self, id: u32) {
+        let Some(record) = self.calls.get(id as usize) else { return };
+        if let Some((fault, span)) = record.fault {
+            let submitted = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+            let position = if matches!(fault, Fault::Cancel { .. }) { submitted } else { id + 1 };
+            self.fired.push(FiredFault { site: record.site.clone(), fault, span, position });
+        }
+    }
+
+    pub(crate) fn event(&mut self, id: u32, kind: EventKind) {
+        self.events.push((id, kind));
+    }
+
+    pub(crate) fn answer(&mut self, id: u32, kind: EventKind) {
+        self.answered += 1;
+        self.event(id, kind);
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.chooser.plan.heal();
+    }
+
+    /// What is under way holds the world; without this a world whose case has ended would hold itself.
+    pub(crate) fn end(&mut self) -> impl Sized + use<> {
+        (std::mem::take(&mut self.detached), std::mem::take(&mut self.late_jobs))
+    }
+
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.fired.iter().any(|fired| fired.fault.kind().damages())
+    }
+
+    pub(crate) fn history(&self) -> History {
+        History::new(self.calls.clone(), self.events.clone())
+    }
+
+    /// Has what a call wrote be lost at the next crash or restart.
+    pub(crate) fn doom(&mut self, store: usize, name: &str, call: u32, wreck: Wreck) {
+        self.doomed.push((store, name.to_owned(), call, wreck));
+    }
+
+    /// Has what is doomed lost before the next call.
+    pub(crate) fn lose_doomed(&mut self) {
+        for (index, name, call, wreck) in std::mem::take(&mut self.doomed) {
+            let (store, ledger) = &mut self.stores[index];
+            let effect = ledger.wreck(Arc::clone(store), &name, call, wreck);
+            self.detached.push(Detached { due: Due::Now, effect });
+        }
+    }
+}
