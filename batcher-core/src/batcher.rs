@@ -211,11 +211,13 @@ impl<S: BlobStore> Batcher<S> {
     /// # Errors
     ///
     /// [`FlushError`]; everything is then held as before, but for an object that this flush had got acknowledged, whose
-    /// receipt the next flush that succeeds answers. The same is so when the future is dropped. Parts of an upload that was given up are cleared away by the next flush, but for an
-    /// upload whose start was never answered: have the store expire those.
+    /// receipt the next flush that succeeds answers. The same is so when the future is dropped. Parts of an upload that was given up are cleared away by the
+    /// next flush, even one with nothing to write; those of an upload whose start was never answered are not: have the store
+    /// expire them.
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
         // Before anything is waited for: what is added from now on is the next flush's.
         self.carried.append(self.intake.cut());
+        self.orphans.abort().await;
         // Once for a batch that an earlier flush of this epoch left, and once for what was added since: not until nothing is
         // left, or a flush among busy handles would never end.
         for fresh in [false, true] {
@@ -262,7 +264,6 @@ impl<S: BlobStore> Batcher<S> {
         // Before anything is given up for this epoch.
         let part = self.next_part(epoch)?;
         self.unseal().await;
-        self.orphans.abort().await;
         let id = BatchId { writer: self.writer.clone(), epoch, part };
         // The naming is the caller's code: nothing has been taken away yet where it panics.
         let object = (self.naming.0)(&id, self.intake.encoding().codec.id());

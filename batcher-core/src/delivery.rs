@@ -6,7 +6,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::{
     BatchMetrics, BlobStore, MultipartUpload, Operation, Outcome, Payload, PutMode, ReadRange,
-    SinkCapabilities, StoreError, StoreErrorKind,
+    ReadReply, SinkCapabilities, StoreError, StoreErrorKind,
 };
 
 /// How often a create is sent again after the store said "already exists" and there was nothing.
@@ -64,11 +64,11 @@ impl OpenUploads {
         self.extend(Self { sending: other.sending, later: Vec::new() });
     }
 
-    /// Aborts all of them; that an abort fails is no matter of any batch's.
+    /// Aborts all of them; that an abort fails is no matter of any batch's. Each is asked once only: one that is never
+    /// answered must not keep every later flush waiting.
     pub(crate) async fn abort(&mut self) {
-        while let Some(upload) = self.later.last_mut() {
+        while let Some(mut upload) = self.later.pop() {
             let _ = upload.abort().await;
-            self.later.pop();
         }
     }
 }
@@ -198,9 +198,10 @@ impl<S: BlobStore> Delivery<'_, S> {
         self.open.sending = None;
     }
 
-    /// `Break` where the object is there with exactly these bytes, `Continue` where there is none.
+    /// `Break` where the object is there with exactly these bytes, `Continue` where there is none. A conflict only where
+    /// the same other bytes were read twice: one answer may have been spoilt on its way.
     async fn read_back(&mut self, claim: &StoreError) -> Result<ControlFlow<()>, Undelivered> {
-        let (store, name, payload) = (self.store, self.name, self.payload);
+        let name = self.name;
         let unknown = |error: StoreError| {
             let unresolved = format!("could not be read back after {claim}");
             StoreError::new(error.kind(), Operation::Put, name)
@@ -208,40 +209,66 @@ impl<S: BlobStore> Delivery<'_, S> {
                 .with_source(ReadBack { unresolved, error })
         };
         let mut at = 0;
-        let mut chunks = payload.chunks().iter();
-        let mut chunk: &[u8] = &[];
-        while at < payload.len() {
-            let range = ReadRange::Bounded(at..(at + READ_BACK_LEN).min(payload.len()));
-            let reply = match store.read(name, range.clone()).await {
-                Ok(reply) => reply,
-                Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                    return Ok(ControlFlow::Continue(()));
+        let mut expected = Position::default();
+        while at < self.payload.len() {
+            let range = at..(at + READ_BACK_LEN).min(self.payload.len());
+            let mut other: Option<ReadReply> = None;
+            loop {
+                let reply = match self.store.read(name, ReadRange::Bounded(range.clone())).await {
+                    Ok(reply) => reply,
+                    Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                    Err(error) => return Err(unknown(error).into()),
+                };
+                if reply.object_len == self.payload.len()
+                    && let Some(next) = expected.after(self.payload, &reply.bytes)
+                    && reply.bytes.len() as u64 == range.end - range.start
+                {
+                    expected = next;
+                    break;
                 }
-                Err(error) => return Err(unknown(error).into()),
-            };
-            if reply.object_len != payload.len() {
-                return Err(Undelivered::Conflict);
-            }
-            let expected = range.resolve(reply.object_len);
-            if reply.bytes.len() as u64 != expected.end - expected.start {
-                let short = StoreError::new(StoreErrorKind::Unavailable, Operation::Read, name);
-                return Err(unknown(short).into());
-            }
-            let mut read = &reply.bytes[..];
-            while !read.is_empty() {
-                while chunk.is_empty() {
-                    let Some(next) = chunks.next() else { return Err(Undelivered::Conflict) };
-                    chunk = next;
+                match other {
+                    None => other = Some(reply),
+                    Some(other) if other.bytes == reply.bytes && other.object_len == reply.object_len => {
+                        return Err(Undelivered::Conflict);
+                    }
+                    Some(_) => {
+                        let unsteady = StoreError::new(StoreErrorKind::Unavailable, Operation::Read, name);
+                        return Err(unknown(unsteady).into());
+                    }
                 }
-                let len = chunk.len().min(read.len());
-                if chunk[..len] != read[..len] {
-                    return Err(Undelivered::Conflict);
-                }
-                (chunk, read) = (&chunk[len..], &read[len..]);
             }
-            at = expected.end;
+            at = range.end;
         }
         Ok(ControlFlow::Break(()))
+    }
+}
+
+/// A place in a payload.
+#[derive(Clone, Copy, Debug, Default)]
+struct Position {
+    chunk: usize,
+    offset: usize,
+}
+
+impl Position {
+    /// The place behind these bytes; `None` where the payload has others here.
+    fn after(mut self, payload: &Payload, mut bytes: &[u8]) -> Option<Self> {
+        while !bytes.is_empty() {
+            let chunk = payload.chunks().get(self.chunk)?.get(self.offset..)?;
+            let len = chunk.len().min(bytes.len());
+            if chunk[..len] != bytes[..len] {
+                return None;
+            }
+            bytes = &bytes[len..];
+            if len == chunk.len() {
+                self = Self { chunk: self.chunk + 1, offset: 0 };
+            } else {
+                self.offset += len;
+            }
+        }
+        Some(self)
     }
 }
 

@@ -117,6 +117,8 @@ impl Engine {
             world.acknowledged();
             world.judge_held(batcher.len());
         }
+        // Shutting down: whatever uploads are left over are given back.
+        let _ = world.attempt("last flush", batcher.flush(self.epochs)).await;
         self.restore(world, store, committed).await?;
         self.clear_away(world, store, committed).await?;
         self.restore(world, store, committed).await

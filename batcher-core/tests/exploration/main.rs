@@ -22,7 +22,7 @@ fn explore(engine: Engine) -> Exploration<impl Fn(World) -> engine::Run + Sync> 
 #[test]
 fn pairs() {
     let start = std::time::Instant::now();
-    let report = explore(Engine::default()).without([FaultKind::Oversleeps, FaultKind::ClockJumps]).run();
+    let report = explore(Engine::default()).without([FaultKind::Oversleeps, FaultKind::ClockJumps]).depth(std::env::var("DEPTH").map_or(1, |d| d.parse().unwrap())).run();
     println!("{report} {:?}", start.elapsed());
     report.assert_clean();
 }

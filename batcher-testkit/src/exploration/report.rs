@@ -139,7 +139,8 @@ impl fmt::Display for Report {
         }
         writeln!(f, "  {:32} {:>9} {:>9}", "fault", "planned", "fired")?;
         for (kind, count) in &self.counts {
-            let never = if count.fired == 0 { "  <- never: leave it out with without()" } else { "" };
+            let never = count.fired == 0 && self.failures.is_empty();
+            let never = if never { "  <- never: leave it out with without()" } else { "" };
             writeln!(f, "  {:32} {:9} {:9}{never}", format!("{kind:?}"), count.planned, count.fired)?;
         }
         for (number, failure) in self.failures.iter().enumerate() {

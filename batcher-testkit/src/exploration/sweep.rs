@@ -127,10 +127,11 @@ where
             let depth = Depth { late_window: self.late_window };
             for kind in self.kinds.iter() {
                 let mut add = |fault: Fault| {
-                    if let (Fault::Cancel { pending, .. }, Some(after)) = (fault, after)
-                        && record.info.pendings.get(pending as usize).is_none_or(|at| *at <= after)
-                    {
-                        return;
+                    if let (Fault::Cancel { pending, .. }, Some(after)) = (fault, after) {
+                        let point = record.info.pendings.iter().find(|point| point.nth == pending);
+                        if point.is_none_or(|point| point.calls <= after) {
+                            return;
+                        }
                     }
                     let site = &record.site;
                     plans.push(plan.clone().at_call_on(site.call, &site.key, site.nth, fault));

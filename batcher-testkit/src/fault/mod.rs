@@ -11,7 +11,7 @@ pub use self::plan::FaultPlan;
 pub(crate) use self::plan::Plan;
 pub use self::site::{Call, Site};
 pub use self::text::ParseError;
-pub(crate) use self::variants::{CallInfo, Depth};
+pub(crate) use self::variants::{CallInfo, Depth, PendingPoint};
 
 /// What becomes of the effects that are under way when a future is dropped or a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -19,8 +19,19 @@ pub(crate) struct CallInfo {
     pub(crate) in_process: bool,
     /// Whether it is made within an attempt or a process, which ends what would last for ever and what panics.
     pub(crate) in_attempt: bool,
-    /// For attempts and processes: how many calls had been made each time that it was pending.
-    pub(crate) pendings: Vec<u32>,
+    /// For attempts and processes: when they were pending, once for each state of the calls in them.
+    pub(crate) pendings: Vec<PendingPoint>,
+}
+
+/// A moment at which an attempt or a process was pending.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PendingPoint {
+    /// How often it had been pending before.
+    pub(crate) nth: u32,
+    /// How many calls had been made.
+    pub(crate) calls: u32,
+    /// Whether a write had been submitted that the wrapped store had not begun: it may still never come about.
+    pub(crate) open_writes: bool,
 }
 
 /// How finely the parameters are tried.
@@ -101,9 +112,12 @@ impl FaultKind {
             Self::Oversleeps if call == Call::Sleep => add(Fault::Oversleeps),
             Self::ClockJumps if call == Call::Sleep => add(Fault::ClockJumps),
             Self::Cancel if matches!(call, Call::Attempt | Call::Process) => {
-                for pending in (0..).take(info.pendings.len()) {
-                    let fates = late().map(Fate::Late).chain([Fate::Never, Fate::Done]);
-                    fates.for_each(|effects| add(Fault::Cancel { pending, effects }));
+                for point in &info.pendings {
+                    let mut cancel = |effects| add(Fault::Cancel { pending: point.nth, effects });
+                    cancel(Fate::Done);
+                    if point.open_writes {
+                        late().map(Fate::Late).chain([Fate::Never]).for_each(cancel);
+                    }
                 }
             }
             _ => {}

@@ -125,7 +125,6 @@ impl StoreCall {
     pub(super) async fn run<R, T>(
         self,
         effect: BoxFuture<'static, Result<R, StoreError>>,
-        creates: bool,
         tear: impl FnOnce(Self, u64) -> T,
     ) -> Result<R, StoreError>
     where
@@ -139,8 +138,8 @@ impl StoreCall {
         }
         self.world.catch_up(self.submitted.store_call).await;
         let answer = match self.submitted.fault {
-            None => effect.await,
-            Some(fault) => self.go_wrong(fault, effect, creates, tear).await,
+            None => effect.answer().await,
+            Some(fault) => self.go_wrong(fault, effect, tear).await,
         };
         let answered = match &answer {
             Ok(_) => EventKind::Succeeded,
@@ -154,7 +153,6 @@ impl StoreCall {
         &self,
         fault: Fault,
         mut effect: Effect<R>,
-        creates: bool,
         tear: impl FnOnce(Self, u64) -> T,
     ) -> Result<R, StoreError>
     where
@@ -175,18 +173,18 @@ impl StoreCall {
                 self.fire();
                 Err(self.error(StoreErrorKind::Timeout))
             }
-            Fault::PhantomExists if creates => {
+            Fault::PhantomExists => {
                 cancellation_point().await;
                 self.fire();
                 Err(self.error(StoreErrorKind::AlreadyExists))
             }
-            Fault::OwnExists if creates => {
-                effect.await?;
+            Fault::OwnExists => {
+                effect.answer().await?;
                 self.fire();
                 Err(self.error(StoreErrorKind::AlreadyExists))
             }
             Fault::AckLost if writes => {
-                effect.await?;
+                effect.answer().await?;
                 self.fire();
                 Err(self.error(StoreErrorKind::Unavailable))
             }
@@ -214,10 +212,10 @@ impl StoreCall {
             Fault::SlowEffect => {
                 self.fire();
                 self.pause().await;
-                effect.await
+                effect.answer().await
             }
             Fault::SlowAnswer => {
-                let answer = effect.await;
+                let answer = effect.answer().await;
                 self.fire();
                 self.pause().await;
                 answer
@@ -227,14 +225,14 @@ impl StoreCall {
                 pending().await
             }
             Fault::HangAfter if writes => {
-                let _ = effect.await;
+                let _ = effect.answer().await;
                 self.fire();
                 pending().await
             }
             Fault::Overtaken => {
                 self.fire();
                 self.be_overtaken().await;
-                effect.await
+                effect.answer().await
             }
             Fault::CrashBefore => {
                 self.fire();
@@ -242,7 +240,7 @@ impl StoreCall {
                 pending().await
             }
             Fault::CrashAfter if writes => {
-                let _ = effect.await;
+                let _ = effect.answer().await;
                 self.fire();
                 self.world.state().crash = true;
                 pending().await
@@ -253,7 +251,7 @@ impl StoreCall {
                 std::panic::resume_unwind(Box::new(InjectedPanic))
             }
             Fault::PanicAfter if writes => {
-                let _ = effect.await;
+                let _ = effect.answer().await;
                 self.fire();
                 std::panic::resume_unwind(Box::new(InjectedPanic))
             }
@@ -262,9 +260,9 @@ impl StoreCall {
                 for _ in 0..SPURIOUS_WAKES {
                     cancellation_point().await;
                 }
-                effect.await
+                effect.answer().await
             }
-            _ => effect.await,
+            _ => effect.answer().await,
         }
     }
 

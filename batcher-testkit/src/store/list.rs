@@ -21,7 +21,7 @@ pub(super) fn list<'a, S: BlobStore + 'static>(
         let inner = Arc::clone(&store.inner);
         let asked = prefix.clone();
         let effect = async move { Ok(inner.list(&asked).collect::<Items>().await) };
-        match call.clone().run(effect.boxed(), false, nothing_to_tear).await {
+        match call.clone().run(effect.boxed(), nothing_to_tear).await {
             Ok(items) => go_wrong(&call, &prefix, items),
             Err(error) => vec![Err(error)],
         }

@@ -145,7 +145,7 @@ impl<S: BlobStore + 'static> BlobSink for FaultStore<S> {
                 call.tore(part);
             }
         };
-        call.run(effect.boxed(), mode == PutMode::Create, tear).await
+        call.run(effect.boxed(), tear).await
     }
 
     async fn start_multipart(
@@ -161,7 +161,7 @@ impl<S: BlobStore + 'static> BlobSink for FaultStore<S> {
             effect.started();
             Ok(upload)
         };
-        let upload = call.clone().run(effect.boxed(), false, call::nothing_to_tear).await?;
+        let upload = call.clone().run(effect.boxed(), call::nothing_to_tear).await?;
         call.upload(|upload| upload.excused = false);
         Ok(Box::new(FaultUpload::new(self.clone(), call.id(), upload, name, mode)))
     }
@@ -174,7 +174,7 @@ impl<S: BlobStore + 'static> BlobSink for FaultStore<S> {
             effect.wrote(None);
             Ok(())
         };
-        call.run(effect.boxed(), false, call::nothing_to_tear).await
+        call.run(effect.boxed(), call::nothing_to_tear).await
     }
 }
 
@@ -189,7 +189,7 @@ impl<S: BlobStore + 'static> BlobSource for FaultStore<S> {
         let call = self.call(Operation::Read, name, CallInfo::default());
         let (inner, read, asked) = (Arc::clone(&self.inner), name.to_owned(), range.clone());
         let effect = async move { inner.read(&read, asked).await };
-        let reply = call.clone().run(effect.boxed(), false, call::nothing_to_tear).await;
+        let reply = call.clone().run(effect.boxed(), call::nothing_to_tear).await;
         reply::read(&call, &range, reply)
     }
 
@@ -197,7 +197,7 @@ impl<S: BlobStore + 'static> BlobSource for FaultStore<S> {
         let call = self.call(Operation::Size, name, CallInfo::default());
         let (inner, sized) = (Arc::clone(&self.inner), name.to_owned());
         let effect = async move { inner.size(&sized).await };
-        let size = call.clone().run(effect.boxed(), false, call::nothing_to_tear).await;
+        let size = call.clone().run(effect.boxed(), call::nothing_to_tear).await;
         reply::size(&call, size)
     }
 

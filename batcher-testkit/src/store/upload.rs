@@ -97,7 +97,7 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
             Ok(())
         };
         debug_assert!(prevented || !call.is_prevented(), "decided once");
-        call.run(effect.boxed(), false, nothing_to_tear).boxed()
+        call.run(effect.boxed(), nothing_to_tear).boxed()
     }
 
     async fn complete(&mut self) -> Result<(), StoreError> {
@@ -121,7 +121,7 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
         };
         // What was asked to become an object must be let be until it is known not to.
         self.change(|upload| upload.excused = true);
-        let completed = call.run(effect.boxed(), self.mode == PutMode::Create, nothing_to_tear).await;
+        let completed = call.run(effect.boxed(), nothing_to_tear).await;
         if let Err(error) = &completed
             && error.outcome() == batcher_core::Outcome::NotApplied
         {
@@ -142,6 +142,6 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
         };
         // Whoever has asked has done what can be done.
         self.change(|upload| upload.excused = true);
-        call.run(effect.boxed(), false, nothing_to_tear).await
+        call.run(effect.boxed(), nothing_to_tear).await
     }
 }

@@ -7,6 +7,7 @@ use batcher_core::StoreError;
 use futures_util::future::BoxFuture;
 
 use super::World;
+use crate::cancellation_point::cancellation_point;
 use crate::fault::{Fate, LATEST};
 
 /// When an effect comes about that nobody waits for any longer.
@@ -75,6 +76,7 @@ pub(crate) struct Effect<R: Send + 'static> {
     future: Option<BoxFuture<'static, Result<R, StoreError>>>,
     writes: bool,
     in_store: bool,
+    at_once: bool,
 }
 
 impl<R: Send + 'static> Effect<R> {
@@ -83,17 +85,27 @@ impl<R: Send + 'static> Effect<R> {
         future: BoxFuture<'static, Result<R, StoreError>>,
         writes: bool,
     ) -> Self {
-        Self { world, future: Some(future), writes, in_store: false }
+        world.state().open_writes += u32::from(writes);
+        Self { world, future: Some(future), writes, in_store: false, at_once: true }
     }
 
     /// It will not come about.
     pub(crate) fn abandon(&mut self) {
+        self.close();
         self.future = None;
         self.leave();
     }
 
+    /// It is no longer a write of which it is open whether it will begin.
+    fn close(&mut self) {
+        if std::mem::take(&mut self.writes) && !self.in_store {
+            self.world.state().open_writes -= 1;
+        }
+    }
+
     /// Nobody waits for it any longer.
     pub(crate) fn detach(&mut self, due: Due) {
+        self.close();
         self.leave();
         if let Some(future) = self.future.take() {
             let world = self.world.clone();
@@ -101,9 +113,20 @@ impl<R: Send + 'static> Effect<R> {
         }
     }
 
+    /// Waits for its end, with a moment before it and one after it at which the caller can be dropped, whatever the
+    /// wrapped store does.
+    pub(crate) async fn answer(mut self) -> Result<R, StoreError> {
+        cancellation_point().await;
+        let answer = (&mut self).await;
+        if self.at_once {
+            cancellation_point().await;
+        }
+        answer
+    }
+
     /// Answers nobody, and comes about or not as it will.
     fn unattended(world: World, future: BoxFuture<'static, Result<R, StoreError>>) -> BoxFuture<'static, ()> {
-        let effect = Self { world, future: Some(future), writes: false, in_store: false };
+        let effect = Self { world, future: Some(future), writes: false, in_store: false, at_once: true };
         Box::pin(async move { drop(effect.await) })
     }
 
@@ -119,10 +142,13 @@ impl<R: Send + 'static> Future for Effect<R> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !std::mem::replace(&mut self.in_store, true) {
-            self.world.state().in_stores += 1;
+            let mut state = self.world.state();
+            state.in_stores += 1;
+            state.open_writes -= u32::from(self.writes);
         }
         let Some(future) = self.future.as_mut() else { return Poll::Pending };
         let polled = future.as_mut().poll(context);
+        self.at_once &= polled.is_ready();
         if polled.is_ready() {
             self.future = None;
             self.leave();
@@ -136,10 +162,14 @@ impl<R: Send + 'static> Drop for Effect<R> {
         let mut state = self.world.state();
         if self.in_store {
             state.in_stores -= 1;
+        } else {
+            state.open_writes -= u32::from(self.writes && self.future.is_some());
         }
         let Some(future) = self.future.take() else { return };
         let due = match state.fate.unwrap_or(Fate::Done) {
             _ if !self.writes => None,
+            // What the store has begun can be neither stopped nor put off.
+            _ if self.in_store => Some(Due::Now),
             Fate::Never => None,
             Fate::Done => Some(Due::Now),
             Fate::Late(calls) => Some(Due::after(state.store_calls, calls)),

@@ -19,12 +19,14 @@ pub(crate) struct Region<F: Future> {
     id: Option<u32>,
     cancel: Option<(u32, Fate)>,
     pendings: u32,
+    /// How many events there had been when it was last pending.
+    events: usize,
 }
 
 impl<F: Future> Region<F> {
     pub(crate) fn new(world: World, call: Call, label: &str, future: F) -> Self {
         let future = Some(Box::pin(future));
-        Self { world, call, label: label.to_owned(), future, id: None, cancel: None, pendings: 0 }
+        Self { world, call, label: label.to_owned(), future, id: None, cancel: None, pendings: 0, events: 0 }
     }
 
     fn begin(&mut self) -> u32 {
@@ -46,11 +48,8 @@ impl<F: Future> Region<F> {
     /// Why it ends now, being pending: what becomes of the effects under way.
     fn ends_now(&mut self, id: u32) -> Option<Fate> {
         let mut state = self.world.state();
-        let calls = u32::try_from(state.calls.len()).unwrap_or(u32::MAX);
-        if let Some(record) = state.calls.get_mut(id as usize) {
-            record.info.pendings.push(calls);
-        }
         let pending = self.pendings;
+        state.pending(id, pending, &mut self.events);
         self.pendings += 1;
         if let Some((at, effects)) = self.cancel
             && at == pending
@@ -83,8 +82,7 @@ impl<F: Future> Region<F> {
             Call::Process => {
                 state.processes -= 1;
                 if effects.is_some() {
-                    state.crash = false;
-                    state.lose_doomed();
+                    state.die();
                 }
             }
             _ => state.attempts -= 1,

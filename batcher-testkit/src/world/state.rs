@@ -11,7 +11,7 @@ use super::detached::{Detached, Due};
 use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{CallRecord, EventKind, FiredFault, History};
-use crate::fault::{Call, CallInfo, Depth, Fate, Fault, FaultKind, FaultPlan, Plan, Site, Span};
+use crate::fault::{Call, CallInfo, Depth, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span};
 use crate::judge::Violation;
 
 /// Decides what goes wrong.
@@ -62,7 +62,8 @@ impl Chance {
         let mut info = info.clone();
         // How often the future will be pending, and how long an answer will be, nobody knows yet.
         if matches!(site.call, Call::Attempt | Call::Process) {
-            info.pendings = vec![0; 24];
+            let point = |nth| PendingPoint { nth, calls: 0, open_writes: true };
+            info.pendings = (0..24).map(point).collect();
         }
         if info.len == 0 {
             info.len = 64;
@@ -103,6 +104,8 @@ pub(crate) struct State {
     /// Calls that wait until nothing else can happen.
     pub(crate) idle_waiters: Vec<Waker>,
     pub(crate) idle_rounds: u32,
+    /// Writes that were submitted and not begun by the wrapped store, and whose callers still wait.
+    pub(crate) open_writes: u32,
     /// Futures of wrapped stores that were polled and have not ended.
     pub(crate) in_stores: u32,
     /// Jobs handed to wrapped executors that have neither run nor been dropped.
@@ -157,6 +160,7 @@ impl State {
             clock: Clock::default(),
             idle_waiters: Vec::new(),
             idle_rounds: 0,
+            open_writes: 0,
             in_stores: 0,
             jobs: 0,
             late_jobs: Vec::new(),
@@ -199,6 +203,9 @@ impl State {
         let site = Site { call, key: key.to_owned(), nth: counts[call.index()] };
         counts[call.index()] += 1;
         let chosen = self.chooser.choose(&site, total, &info, self.fired.len());
+        // A write that may replace finds no name taken.
+        let about_names = |fault| matches!(fault, Fault::OwnExists | Fault::PhantomExists);
+        let chosen = chosen.filter(|(fault, _)| info.creates || !about_names(*fault));
         if call.is_store() {
             self.store_calls += 1;
         }
@@ -222,6 +229,18 @@ impl State {
         self.events.push((id, kind));
     }
 
+    /// Notes that an attempt or a process is pending; once for each state of the calls in it.
+    pub(crate) fn pending(&mut self, id: u32, nth: u32, events_before: &mut usize) {
+        if nth > 0 && std::mem::replace(events_before, self.events.len()) == self.events.len() {
+            return;
+        }
+        let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        let open_writes = self.open_writes > 0;
+        if let Some(record) = self.calls.get_mut(id as usize) {
+            record.info.pendings.push(PendingPoint { nth, calls, open_writes });
+        }
+    }
+
     pub(crate) fn answer(&mut self, id: u32, kind: EventKind) {
         self.answered += 1;
         self.event(id, kind);
@@ -234,6 +253,15 @@ impl State {
     /// What is under way holds the world; without this a world whose case has ended would hold itself.
     pub(crate) fn end(&mut self) -> impl Sized + use<> {
         (std::mem::take(&mut self.detached), std::mem::take(&mut self.late_jobs))
+    }
+
+    /// A process has died: nobody is left who could end its uploads.
+    pub(crate) fn die(&mut self) {
+        self.crash = false;
+        for (_, ledger) in &mut self.stores {
+            ledger.uploads.values_mut().for_each(|upload| upload.excused = true);
+        }
+        self.lose_doomed();
     }
 
     pub(crate) fn is_damaged(&self) -> bool {
