@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::{
-    BatchMetrics, BlobStore, MultipartUpload, Operation, Outcome, Payload, PutMode, ReadRange,
-    ReadReply, SinkCapabilities, StoreError, StoreErrorKind,
+    BatchMetrics, BlobStore, MultipartUpload, Operation, Outcome, Payload, PutMode, ReadRange, ReadReply,
+    SinkCapabilities, StoreError, StoreErrorKind,
 };
 
 /// How often a create is sent again after the store said "already exists" and there was nothing.

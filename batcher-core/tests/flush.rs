@@ -198,8 +198,7 @@ fn a_retry_writes_the_same_bytes_whatever_was_added_since() {
 #[test]
 fn another_epoch_takes_the_blobs_of_a_failed_one_along() {
     let memory = MemoryStore::new();
-    let script =
-        FaultPlan::new().from_call(Operation::Put, 0, Fault::Reject(StoreErrorKind::Unavailable));
+    let script = FaultPlan::new().from_call(Operation::Put, 0, Fault::Reject(StoreErrorKind::Unavailable));
     let store = FaultStore::new(memory.clone(), script);
     let mut failing = batcher(store).build().unwrap();
     let mut state = mixed();
@@ -457,9 +456,7 @@ fn reading_takes_short_reads_and_flipped_bits_for_what_they_are() {
             let (flipped, _) = read(FaultPlan::new().at(Operation::Read, call, Fault::FlipBit(bit)));
             assert!(!flipped.unwrap_err().is_retryable(), "{call}, {bit}");
         }
-        for fault in
-            [Fault::Reject(StoreErrorKind::NotFound), Fault::Reject(StoreErrorKind::Timeout)]
-        {
+        for fault in [Fault::Reject(StoreErrorKind::NotFound), Fault::Reject(StoreErrorKind::Timeout)] {
             let (failed, _) = read(FaultPlan::new().at(Operation::Read, call, fault));
             let error = failed.unwrap_err();
             assert_ne!(error.is_not_found(), error.is_retryable());

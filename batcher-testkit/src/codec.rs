@@ -28,10 +28,8 @@ impl<C> FaultCodec<C> {
         let key = format!("{:016x}", digest.finish());
         let mut state = self.world.state();
         let submitted = state.submit(call, &key, CallInfo::default());
-        let wrong = matches!(
-            submitted.fault,
-            Some(Fault::CodecFails | Fault::CodecPanics | Fault::CodecLies)
-        );
+        let wrong =
+            matches!(submitted.fault, Some(Fault::CodecFails | Fault::CodecPanics | Fault::CodecLies));
         if wrong {
             state.fire(submitted.id);
         }

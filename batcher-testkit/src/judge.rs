@@ -117,8 +117,7 @@ impl World {
                 if before.source == Source::Planted && after.source != Source::Planted {
                     found.push((Judge::ForeignOverwritten, format!("{name:?} was somebody else's")));
                 }
-                let calls =
-                    matches!((before.source, after.source), (Source::Call(_), Source::Call(_)));
+                let calls = matches!((before.source, after.source), (Source::Call(_), Source::Call(_)));
                 if let (true, Some(before), Some(after)) = (calls, &before.content, &after.content)
                     && !same_bytes(before, after)
                     && !state.rewritable.iter().any(|prefix| name.starts_with(prefix.as_str()))
@@ -131,8 +130,6 @@ impl World {
         for upload in ledger.uploads.values().filter(|upload| !upload.ended && !upload.excused) {
             found.push((Judge::LeakedUpload, format!("of {:?}", upload.name)));
         }
-        state
-            .violations
-            .extend(found.into_iter().map(|(judge, message)| Violation { judge, message }));
+        state.violations.extend(found.into_iter().map(|(judge, message)| Violation { judge, message }));
     }
 }

@@ -239,8 +239,7 @@ fn nothing_is_spoilt_that_is_not_there() {
 #[test]
 fn only_creates_meet_objects() {
     for fault in [Fault::OwnExists, Fault::PhantomExists] {
-        let script =
-            FaultPlan::new().at(Operation::Put, 0, fault).at(Operation::CompleteMultipart, 0, fault);
+        let script = FaultPlan::new().at(Operation::Put, 0, fault).at(Operation::CompleteMultipart, 0, fault);
         let store = store(script);
         block_on(async {
             store.put("old", payload("1"), PutMode::Replace).await.unwrap();

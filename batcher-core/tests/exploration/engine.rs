@@ -1,13 +1,15 @@
 //! A small stateful engine: it checkpoints, dies, starts again, restores, and clears away what nobody refers to.
 
 use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use batcher_codecs::{Lz4, registry};
 use batcher_core::{
-    BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, FlushErrorKind, Inline, PutMode, ReadError,
-    ReadOptions,
+    BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, FlushErrorKind, Inline, Limit,
+    Meter, Prefix, PutMode, ReadError, ReadOptions, Retry, RetryPolicy, Timeout,
 };
 use batcher_testkit::{FaultStore, MemoryStore, World};
 use bytes::Bytes;
@@ -19,18 +21,20 @@ pub(crate) struct Engine {
     pub(crate) mode: PutMode,
     /// Whether objects go up in parts.
     pub(crate) in_parts: bool,
+    /// Whether all adaptors stand between the batcher and the store.
+    pub(crate) adapted: bool,
     pub(crate) epochs: u64,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { mode: PutMode::Create, in_parts: true, epochs: 2 }
+        Self { mode: PutMode::Create, in_parts: true, adapted: false, epochs: 2 }
     }
 }
 
 pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
-type Store = FaultStore<MemoryStore>;
+type Store = Arc<dyn BlobStore>;
 
 /// What the engine's coordinator knows, which does not die with a process.
 type Committed = Arc<Mutex<Vec<BatchReceipt>>>;
@@ -47,6 +51,7 @@ impl Engine {
     async fn live(&self, world: &World) -> Result<(), String> {
         let store = world.store(MemoryStore::new());
         world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
+        let store = if self.adapted { adapted(store, world)? } else { Arc::new(store) };
         let committed = Committed::default();
         let mut lives = 0;
         loop {
@@ -82,7 +87,7 @@ impl Engine {
             .executor(world.executor(Inline))
             .writer(format!("node-{life}"))
             .put_mode(self.mode)
-            .block_len(300)
+            .block_len(500)
             .multipart_threshold(if self.in_parts { 1 } else { u64::MAX })
             .part_len(400)
             .parts_in_flight(2)
@@ -99,7 +104,10 @@ impl Engine {
                 match world.attempt("flush", batcher.flush(epoch)).await {
                     Some(Ok(report)) => break report,
                     Some(Err(error)) => match error.kind() {
-                        FlushErrorKind::Conflict if !world.is_damaged() => return Err(error.to_string()),
+                        // Half an object stands in the way: its name is lost, and the epoch with it.
+                        FlushErrorKind::Conflict if world.is_damaged() => return Ok(()),
+                        // A lasting fault may spoil what is read back, time and again.
+                        FlushErrorKind::Conflict if tries >= HEALED_AFTER => return Err(error.to_string()),
                         _ => {}
                     },
                     None => {}
@@ -133,7 +141,8 @@ impl Engine {
                     world.judge_read(read);
                     break;
                 }
-                Some(Err(_)) if world.is_damaged() && tries > TRIES => break,
+                // What is gone is gone, and was said to be.
+                Some(Err(_)) | None if world.is_damaged() && tries > HEALED_AFTER => break,
                 Some(Err(error)) if tries > TRIES => return Err(error.to_string()),
                 None if tries > TRIES => return Err("no restore comes to an end".into()),
                 _ => {}
@@ -161,12 +170,27 @@ impl Engine {
     }
 }
 
+/// A store as an engine would use it: patient, bounded, counted, and below a prefix.
+fn adapted(store: FaultStore<MemoryStore>, world: &World) -> Result<Store, String> {
+    let timer = world.timer();
+    let seconds = Duration::from_secs;
+    let policy = RetryPolicy::default()
+        .with_attempts(NonZeroU32::new(3).unwrap())
+        .with_pauses(seconds(1), seconds(20))
+        .with_patience(seconds(600));
+    let store = Timeout::new(store, seconds(60), timer.clone());
+    let store = Retry::new(Limit::new(store, NonZeroUsize::new(2).unwrap()), policy, timer.clone());
+    let store = Prefix::new(Meter::new(store, timer), "node/").map_err(|error| error.to_string())?;
+    Ok(Arc::new(store))
+}
+
 /// The blobs of an epoch: most of them are new in each, one only stands in the first.
 fn state(epoch: u64) -> BTreeMap<String, Bytes> {
     let mut blobs = BTreeMap::new();
     for partition in 0..4_u64 {
         let seed = epoch * 31 + partition;
-        let blob: Vec<u8> = (0..150 + seed % 60).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
+        let blob: Vec<u8> =
+            (0..150 + seed % 60).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
         blobs.insert(format!("partition-{partition}/counts"), blob.into());
     }
     blobs.insert(format!("epoch-{epoch}/offsets"), Bytes::from(epoch.to_string()));
@@ -178,8 +202,7 @@ async fn read_all(store: &Store, receipts: &[BatchReceipt]) -> Result<BTreeMap<S
     let mut all = BTreeMap::new();
     let options = || ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
     for receipt in receipts {
-        let reader =
-            BatchReader::open_with(store.clone(), &receipt.object, &registry(), options()).await?;
+        let reader = BatchReader::open_with(store.clone(), &receipt.object, &registry(), options()).await?;
         all.extend(reader.blobs().try_collect::<Vec<_>>().await?);
         if let Some(blob) = reader.get("partition-0/counts").await? {
             assert_eq!(all.get("partition-0/counts"), Some(&blob), "two ways to read give two blobs");

@@ -8,14 +8,13 @@ use super::Exploration;
 use super::report::CaseReport;
 use crate::fault::FaultPlan;
 use crate::judge::{Judge, Violation};
-use crate::world::{CallRecord, Chooser, Ended, FiredFault, History, InjectedPanic, World};
+use crate::world::{Chooser, Ended, FiredFault, History, InjectedPanic, World};
 
 pub(super) struct Case {
-    pub(super) calls: Vec<CallRecord>,
     pub(super) store_calls: u32,
     pub(super) fired: Vec<FiredFault>,
     pub(super) violations: Vec<Violation>,
-    history: History,
+    pub(super) history: History,
 }
 
 impl Case {
@@ -55,13 +54,11 @@ where
             }
         }
         let mut state = world.state();
-        let history = state.history();
         let case = Case {
             store_calls: state.store_calls,
-            calls: std::mem::take(&mut state.calls),
             fired: std::mem::take(&mut state.fired),
             violations: std::mem::take(&mut state.violations),
-            history,
+            history: state.take_history(),
         };
         let under_way = state.end();
         drop(state);
@@ -100,5 +97,6 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
         return "a fault's panic came through, outside of any attempt".to_owned();
     }
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
 }

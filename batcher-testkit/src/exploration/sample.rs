@@ -27,7 +27,7 @@ where
         return tally.report(vec![exploration.failure(FaultPlan::new(), clean)]);
     }
     // Twice as many as are wanted would come about, so that most runs have the full number.
-    let per_mille = (2000 * faults as u64 / (clean.calls.len() as u64).max(1)).clamp(1, 1000);
+    let per_mille = (2000 * faults as u64 / (clean.history.calls().len() as u64).max(1)).clamp(1, 1000);
     let next = AtomicU64::new(seeds.start);
     let shared = Mutex::new((tally, Found::new(exploration.most_failures)));
     std::thread::scope(|scope| {

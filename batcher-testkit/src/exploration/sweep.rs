@@ -8,13 +8,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::Exploration;
 use super::case::Case;
 use super::report::{Report, Tally};
 use super::shrink::Found;
-use super::Exploration;
 use crate::fault::{Call, Depth, Fault, FaultPlan};
 use crate::world::World;
-
 
 pub(super) fn sweep<S, F, E>(exploration: &Exploration<S>) -> Report
 where
@@ -118,13 +117,13 @@ where
             }
         };
         let mut plans = Vec::new();
-        for (index, record) in case.calls.iter().enumerate() {
+        for (index, record) in case.history.calls().iter().enumerate() {
             let region = matches!(record.site.call, Call::Attempt | Call::Process);
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             if !region && after.is_some_and(|after| index < after) || record.fault.is_some() {
                 continue;
             }
-            let depth = Depth { late_window: self.late_window };
+            let depth = Depth { late_window: self.late_window, coarse: !plan.is_empty() };
             for kind in self.kinds.iter() {
                 let mut add = |fault: Fault| {
                     if let (Fault::Cancel { pending, .. }, Some(after)) = (fault, after) {
@@ -145,4 +144,3 @@ where
         plans
     }
 }
-

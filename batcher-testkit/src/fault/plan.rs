@@ -97,7 +97,7 @@ impl FaultPlan {
 impl Entry {
     /// Whether it means this call by its key.
     pub(crate) fn is_at(&self, site: &Site) -> bool {
-        self.call == site.call && self.nth == site.nth && self.key.as_ref() == Some(&site.key)
+        self.call == site.call && self.nth == site.nth && self.key.as_deref() == Some(&*site.key)
     }
 }
 
@@ -122,7 +122,7 @@ impl Plan {
                 continue;
             }
             let here = match &entry.key {
-                Some(key) => *key == site.key && entry.nth == site.nth,
+                Some(key) => **key == *site.key && entry.nth == site.nth,
                 None => entry.nth == total,
             };
             *lasting |= here && entry.span == Span::Persistent;

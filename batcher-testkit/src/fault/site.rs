@@ -1,5 +1,7 @@
 //! Where something can go wrong.
 
+use std::sync::Arc;
+
 use batcher_core::Operation;
 
 /// What is called.
@@ -97,7 +99,7 @@ pub struct Site {
     pub call: Call,
     /// The name of the object, the prefix of a list, the label of an attempt or a process, a digest of the block of a
     /// codec; empty for executors and timers.
-    pub key: String,
+    pub key: Arc<str>,
     /// The number of calls of the same operation with the same key before this one.
     pub nth: u32,
 }

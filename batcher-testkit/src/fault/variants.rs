@@ -39,6 +39,8 @@ pub(crate) struct PendingPoint {
 pub(crate) struct Depth {
     /// The most calls by which an effect is late, besides [`LATEST`].
     pub(crate) late_window: u32,
+    /// Only one parameter of those that make little difference, and only the first and the last lateness.
+    pub(crate) coarse: bool,
 }
 
 impl FaultKind {
@@ -52,7 +54,8 @@ impl FaultKind {
         let looks = matches!(operation, Some(Operation::Read | Operation::Size));
         let reads_bytes = operation == Some(Operation::Read) && info.len > 0;
         let lists = operation == Some(Operation::List) && info.present;
-        let late = || (1..=depth.late_window).chain([LATEST]);
+        let window = if depth.coarse { depth.late_window.min(1) } else { depth.late_window };
+        let late = || (1..=window).chain([LATEST]);
         match self {
             Self::Reject(kind @ (StoreErrorKind::NoSpace | StoreErrorKind::TooLarge)) => {
                 let takes_bytes =
@@ -73,7 +76,7 @@ impl FaultKind {
             Self::HangAfter if call.writes() && info.in_attempt => add(Fault::HangAfter),
             Self::Overtaken if call.is_store() => add(Fault::Overtaken),
             Self::Torn if operation == Some(Operation::Put) && info.len > 0 => {
-                distinct([0, info.len / 2, info.len - 1], |len| add(Fault::Torn(len)));
+                depth.distinct([info.len / 2, 0, info.len - 1], |len| add(Fault::Torn(len)));
             }
             Self::Vanishes if puts => add(Fault::Vanishes),
             Self::Blanked if puts => add(Fault::Blanked),
@@ -83,10 +86,10 @@ impl FaultKind {
             Self::PanicAfter if call.writes() && info.in_attempt => add(Fault::PanicAfter),
             Self::SpuriousWakes if call.is_store() => add(Fault::SpuriousWakes),
             Self::ShortRead if reads_bytes => {
-                distinct([1, info.len / 2, info.len], |missing| add(Fault::ShortRead(missing)));
+                depth.distinct([1, info.len / 2, info.len], |missing| add(Fault::ShortRead(missing)));
             }
             Self::FlipBit if reads_bytes => {
-                distinct([0, info.len * 4, info.len * 8 - 1], |bit| add(Fault::FlipBit(bit)));
+                depth.distinct([info.len * 4, 0, info.len * 8 - 1], |bit| add(Fault::FlipBit(bit)));
             }
             Self::ZeroedRead if reads_bytes => add(Fault::ZeroedRead),
             Self::Misdirected if reads_bytes => add(Fault::Misdirected),
@@ -125,10 +128,13 @@ impl FaultKind {
     }
 }
 
-fn distinct(values: [u64; 3], mut each: impl FnMut(u64)) {
-    for (index, value) in values.iter().enumerate() {
-        if !values[..index].contains(value) {
-            each(*value);
+impl Depth {
+    fn distinct(self, values: [u64; 3], mut each: impl FnMut(u64)) {
+        let values = if self.coarse { &values[..1] } else { &values };
+        for (index, value) in values.iter().enumerate() {
+            if !values[..index].contains(value) {
+                each(*value);
+            }
         }
     }
 }

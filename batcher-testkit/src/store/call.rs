@@ -36,14 +36,8 @@ pub(super) fn nothing_to_tear(_: StoreCall, _: u64) -> std::future::Ready<()> {
 }
 
 impl StoreCall {
-    pub(super) fn new(
-        world: World,
-        store: usize,
-        operation: Operation,
-        name: &str,
-        submitted: Submitted,
-    ) -> Self {
-        Self { world, store, operation, name: name.into(), submitted }
+    pub(super) fn new(world: World, store: usize, operation: Operation, submitted: Submitted) -> Self {
+        Self { world, store, operation, name: Arc::clone(&submitted.key), submitted }
     }
 
     pub(super) fn id(&self) -> u32 {

@@ -6,8 +6,8 @@ use batcher_core::{BlobSource, BlobStore, ObjectInfo, Operation, StoreError, Sto
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-use super::call::{StoreCall, nothing_to_tear};
 use super::FaultStore;
+use super::call::{StoreCall, nothing_to_tear};
 use crate::fault::{CallInfo, Fault};
 
 type Items = Vec<Result<ObjectInfo, StoreError>>;

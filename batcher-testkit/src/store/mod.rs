@@ -117,7 +117,7 @@ impl<S: BlobStore + 'static> FaultStore<S> {
         }
         let submitted = state.submit(operation.into(), name, info);
         drop(state);
-        StoreCall::new(self.world.clone(), self.index, operation, name, submitted)
+        StoreCall::new(self.world.clone(), self.index, operation, submitted)
     }
 }
 

@@ -31,7 +31,10 @@ pub(super) struct FaultUpload<S> {
 
 impl<S> fmt::Debug for FaultUpload<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FaultUpload").field("name", &self.name).field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("FaultUpload")
+            .field("name", &self.name)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
     }
 }
 

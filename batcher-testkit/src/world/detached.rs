@@ -56,6 +56,8 @@ impl World {
         ready.sort_by_key(|effect| effect.due);
         ready.retain_mut(|effect| effect.effect.as_mut().poll(context).is_pending());
         let done = ready.is_empty();
+        // What the store has begun goes on, even if whoever waited for it is dropped.
+        ready.iter_mut().for_each(|effect| effect.due = Due::Now);
         self.state().detached.append(&mut ready);
         done
     }
@@ -80,11 +82,7 @@ pub(crate) struct Effect<R: Send + 'static> {
 }
 
 impl<R: Send + 'static> Effect<R> {
-    pub(crate) fn new(
-        world: World,
-        future: BoxFuture<'static, Result<R, StoreError>>,
-        writes: bool,
-    ) -> Self {
+    pub(crate) fn new(world: World, future: BoxFuture<'static, Result<R, StoreError>>, writes: bool) -> Self {
         world.state().open_writes += u32::from(writes);
         Self { world, future: Some(future), writes, in_store: false, at_once: true }
     }

@@ -15,15 +15,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use batcher_core::{BlobStore, Codec, Executor, Operation, Timer};
 use bytes::Bytes;
 
-pub use self::record::{CallRecord, EventKind, FiredFault, History, HistoryEvent};
 pub use self::clock::VirtualTime;
-pub use self::driver::Stuck;
 pub(crate) use self::detached::{Due, Effect};
+pub use self::driver::Stuck;
 pub(crate) use self::driver::{Ended, Limits};
 pub(crate) use self::ledger::{Source, Upload, Wreck};
+pub use self::record::{CallRecord, EventKind, FiredFault, History, HistoryEvent};
 pub(crate) use self::region::InjectedPanic;
-pub(crate) use self::state::{Chance, Chooser, LateJob, State, Submitted};
 use self::region::Region;
+pub(crate) use self::state::{Chance, Chooser, LateJob, State, Submitted};
 use crate::codec::FaultCodec;
 use crate::executor::FaultExecutor;
 use crate::fault::{Call, FaultPlan};

@@ -101,8 +101,6 @@ impl World {
             let message = format!("{new:?} is there as written last and {old:?} is not");
             found.push((Judge::HalfVisible, message));
         }
-        state
-            .violations
-            .extend(found.into_iter().map(|(judge, message)| Violation { judge, message }));
+        state.violations.extend(found.into_iter().map(|(judge, message)| Violation { judge, message }));
     }
 }

@@ -11,7 +11,9 @@ use super::detached::{Detached, Due};
 use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{CallRecord, EventKind, FiredFault, History};
-use crate::fault::{Call, CallInfo, Depth, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span};
+use crate::fault::{
+    Call, CallInfo, Depth, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span,
+};
 use crate::judge::Violation;
 
 /// Decides what goes wrong.
@@ -72,7 +74,9 @@ impl Chance {
         let mut faults = Vec::new();
         for kind in self.kinds.iter() {
             let mut of_kind = Vec::new();
-            kind.variants(site.call, &info, Depth { late_window: 4 }, &mut |fault| of_kind.push(fault));
+            kind.variants(site.call, &info, Depth { late_window: 4, coarse: false }, &mut |fault| {
+                of_kind.push(fault)
+            });
             if let Some(fault) = pick(&of_kind, draw >> 24) {
                 faults.push(fault);
             }
@@ -87,12 +91,15 @@ fn pick(faults: &[Fault], draw: u64) -> Option<Fault> {
     faults.get(usize::try_from(index).ok()?).copied()
 }
 
+/// Calls by kind on one key, and the key once more, to be shared.
+type Counts = (Arc<str>, [u32; Call::ALL.len()]);
+
 /// Everything about one world, behind its lock. Nothing of the code under test is called while it is locked.
 #[derive(Debug)]
 pub(crate) struct State {
     chooser: Chooser,
     totals: [u32; Call::ALL.len()],
-    counts: HashMap<String, [u32; Call::ALL.len()]>,
+    counts: HashMap<Arc<str>, Counts>,
     pub(crate) calls: Vec<CallRecord>,
     events: Vec<(u32, EventKind)>,
     pub(crate) fired: Vec<FiredFault>,
@@ -136,13 +143,14 @@ impl std::fmt::Debug for LateJob {
 }
 
 /// A call that was made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Submitted {
     /// Its place among all calls.
     pub(crate) id: u32,
     /// Its place among the calls to stores.
     pub(crate) store_call: u32,
     pub(crate) fault: Option<Fault>,
+    pub(crate) key: Arc<str>,
 }
 
 impl State {
@@ -196,11 +204,15 @@ impl State {
         info.in_attempt = self.attempts + self.processes > 0;
         let total = self.totals[call.index()];
         self.totals[call.index()] += 1;
-        let counts = match self.counts.get_mut(key) {
-            Some(counts) => counts,
-            None => self.counts.entry(key.to_owned()).or_default(),
+        let (key, counts) = match self.counts.get_mut(key) {
+            Some((key, counts)) => (Arc::clone(key), counts),
+            None => {
+                let key: Arc<str> = key.into();
+                let (_, counts) = self.counts.entry(Arc::clone(&key)).or_insert((Arc::clone(&key), [0; _]));
+                (key, counts)
+            }
         };
-        let site = Site { call, key: key.to_owned(), nth: counts[call.index()] };
+        let site = Site { call, key, nth: counts[call.index()] };
         counts[call.index()] += 1;
         let chosen = self.chooser.choose(&site, total, &info, self.fired.len());
         // A write that may replace finds no name taken.
@@ -210,9 +222,10 @@ impl State {
             self.store_calls += 1;
         }
         let id = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        let key = Arc::clone(&site.key);
         self.calls.push(CallRecord { site, info, fault: chosen });
         self.event(id, EventKind::Invoked);
-        Submitted { id, store_call: self.store_calls, fault: chosen.map(|(fault, _)| fault) }
+        Submitted { id, store_call: self.store_calls, fault: chosen.map(|(fault, _)| fault), key }
     }
 
     /// Notes that the fault of a call has come about.
@@ -270,6 +283,10 @@ impl State {
 
     pub(crate) fn history(&self) -> History {
         History::new(self.calls.clone(), self.events.clone())
+    }
+
+    pub(crate) fn take_history(&mut self) -> History {
+        History::new(std::mem::take(&mut self.calls), std::mem::take(&mut self.events))
     }
 
     /// Has what a call wrote be lost at the next crash or restart.
