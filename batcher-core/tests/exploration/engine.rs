@@ -11,7 +11,7 @@ use batcher_core::{
     BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, FlushErrorKind, Inline, Limit,
     Meter, Prefix, PutMode, ReadError, ReadOptions, Retry, RetryPolicy, Timeout,
 };
-use batcher_testkit::{FaultStore, MemoryStore, World};
+use batcher_testkit::{MemoryStore, World};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -24,17 +24,21 @@ pub(crate) struct Engine {
     /// Whether all adaptors stand between the batcher and the store.
     pub(crate) adapted: bool,
     pub(crate) epochs: u64,
+    /// Where: a store in this world, with an object of somebody else's.
+    pub(crate) open: fn(World) -> Opened,
 }
+
+pub(crate) type Opened = Pin<Box<dyn Future<Output = Result<Store, String>>>>;
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { mode: PutMode::Create, in_parts: true, adapted: false, epochs: 2 }
+        Self { mode: PutMode::Create, in_parts: true, adapted: false, epochs: 2, open: memory }
     }
 }
 
 pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
-type Store = Arc<dyn BlobStore>;
+pub(crate) type Store = Arc<dyn BlobStore>;
 
 /// What the engine's coordinator knows, which does not die with a process.
 type Committed = Arc<Mutex<Vec<BatchReceipt>>>;
@@ -49,9 +53,8 @@ impl Engine {
     }
 
     async fn live(&self, world: &World) -> Result<(), String> {
-        let store = world.store(MemoryStore::new());
-        world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
-        let store = if self.adapted { adapted(store, world)? } else { Arc::new(store) };
+        let store = (self.open)(world.clone()).await?;
+        let store = if self.adapted { adapted(store, world)? } else { store };
         let committed = Committed::default();
         let mut lives = 0;
         loop {
@@ -114,6 +117,12 @@ impl Engine {
                 }
                 world.judge_held(batcher.len());
                 tries += 1;
+                if tries == 1 {
+                    // Operators do not wait: this is for the same epoch and not for the object that failed.
+                    let blob = Bytes::from(format!("late in {epoch}"));
+                    batcher.add("late", blob.clone()).map_err(|error| error.to_string())?;
+                    world.wrote("late", blob);
+                }
                 if tries >= HEALED_AFTER {
                     world.heal();
                 }
@@ -126,7 +135,11 @@ impl Engine {
             world.judge_held(batcher.len());
         }
         // Shutting down: whatever uploads are left over are given back.
-        let _ = world.attempt("last flush", batcher.flush(self.epochs)).await;
+        for _ in 0..TRIES {
+            if let Some(Ok(_)) = world.attempt("last flush", batcher.flush(self.epochs)).await {
+                break;
+            }
+        }
         self.restore(world, store, committed).await?;
         self.clear_away(world, store, committed).await?;
         self.restore(world, store, committed).await
@@ -170,8 +183,16 @@ impl Engine {
     }
 }
 
+fn memory(world: World) -> Opened {
+    Box::pin(async move {
+        let store = world.store(MemoryStore::new());
+        world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
+        Ok(Arc::new(store) as Store)
+    })
+}
+
 /// A store as an engine would use it: patient, bounded, counted, and below a prefix.
-fn adapted(store: FaultStore<MemoryStore>, world: &World) -> Result<Store, String> {
+fn adapted(store: Store, world: &World) -> Result<Store, String> {
     let timer = world.timer();
     let seconds = Duration::from_secs;
     let policy = RetryPolicy::default()

@@ -1,0 +1,105 @@
+//! The engine of the core's exploration over this crate's stores, with everything going wrong below them or in them.
+#![cfg(all(feature = "local", feature = "object-store"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod bridge;
+#[path = "../../batcher-core/tests/exploration/engine.rs"]
+mod engine;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use batcher_core::PutMode;
+use batcher_stores::{LocalStore, ObjectStoreSink};
+use batcher_testkit::{Exploration, FaultKind, MemoryStore, Report, World};
+use bridge::Bridge;
+use engine::{Engine, Opened};
+
+/// What an engine without adaptors and with one put an object does not get to see.
+const OUT_OF_REACH: [FaultKind; 2] = [FaultKind::Oversleeps, FaultKind::ClockJumps];
+
+fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> engine::Run + Sync> {
+    let engine = engine.clone();
+    Exploration::new(move |world| engine.clone().run(world))
+        .limits(2_000, Duration::from_secs(7 * 24 * 3600))
+        .without(OUT_OF_REACH)
+}
+
+fn clean(report: &Report, since: Instant) {
+    println!("{report}  in {:?}", since.elapsed());
+    report.assert_clean();
+}
+
+/// The sink over an `object_store` in which everything goes wrong.
+fn sink_over_faults(world: World) -> Opened {
+    Box::pin(async move {
+        let store = world.store(MemoryStore::new());
+        world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
+        // Parts of any length: the engine's objects are small.
+        let sink = ObjectStoreSink::new(Arc::new(Bridge::new(store))).with_part_limits(1, 10_000);
+        Ok(Arc::new(sink) as engine::Store)
+    })
+}
+
+/// `object_store`'s own stores below the sink, with faults before it: they are ready at the first poll, or work on threads.
+fn faults_over_sink(world: World) -> Opened {
+    Box::pin(async move {
+        let memory = Arc::new(object_store::memory::InMemory::new());
+        let store = world.store(ObjectStoreSink::new(memory).with_part_limits(1, 10_000));
+        world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
+        Ok(Arc::new(store) as engine::Store)
+    })
+}
+
+fn directory() -> &'static std::path::Path {
+    static DIRECTORY: std::sync::OnceLock<tempfile::TempDir> = std::sync::OnceLock::new();
+    DIRECTORY.get_or_init(|| tempfile::tempdir().unwrap()).path()
+}
+
+/// A durable directory of its own for each case.
+fn faults_over_directory(world: World) -> Opened {
+    static CASES: AtomicUsize = AtomicUsize::new(0);
+    Box::pin(async move {
+        let case = CASES.fetch_add(1, Ordering::Relaxed);
+        let local =
+            LocalStore::create(directory().join(case.to_string())).map_err(|error| error.to_string())?;
+        let store = world.store(local);
+        world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
+        Ok(Arc::new(store) as engine::Store)
+    })
+}
+
+#[test]
+fn every_pair_of_faults_below_the_object_store_sink() {
+    for mode in [PutMode::Create, PutMode::Replace] {
+        for in_parts in [false, true] {
+            let engine = Engine { mode, in_parts, epochs: 1, open: sink_over_faults, ..Engine::default() };
+            // Where parts cannot be created conditionally, and where all puts replace, no name is ever taken.
+            let exists = [FaultKind::OwnExists, FaultKind::PhantomExists];
+            let exists = exists.into_iter().filter(|_| mode == PutMode::Replace);
+            let start = Instant::now();
+            clean(&explore(&engine).without(exists).depth(2).run(), start);
+        }
+    }
+}
+
+#[test]
+fn every_fault_over_the_memory_store_of_object_store() {
+    let engine = Engine { in_parts: false, open: faults_over_sink, ..Engine::default() };
+    clean(&explore(&engine).lasting(true).run(), Instant::now());
+}
+
+#[test]
+fn every_fault_over_a_durable_directory() {
+    for in_parts in [false, true] {
+        let engine = Engine { in_parts, epochs: 1, open: faults_over_directory, ..Engine::default() };
+        clean(&explore(&engine).run(), Instant::now());
+    }
+}
