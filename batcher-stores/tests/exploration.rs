@@ -99,7 +99,7 @@ fn every_fault_over_the_memory_store_of_object_store() {
 #[test]
 fn every_fault_over_a_durable_directory() {
     for in_parts in [false, true] {
-        let engine = Engine { in_parts, epochs: 1, open: faults_over_directory, ..Engine::default() };
+        let engine = Engine { in_parts, open: faults_over_directory, ..Engine::default() };
         clean(&explore(&engine).run(), Instant::now());
     }
 }

@@ -115,7 +115,9 @@ impl Engine {
                     },
                     None => {}
                 }
-                world.judge_held(batcher.len());
+                // An object that a flush got stored before it failed is held in its receipt.
+                let stored = batcher.unreported().iter().map(|receipt| receipt.blobs + receipt.superseded);
+                world.judge_held(batcher.len() + stored.sum::<u64>());
                 tries += 1;
                 if tries == 1 {
                     // Operators do not wait: this is for the same epoch and not for the object that failed.

@@ -19,6 +19,8 @@ struct Known {
     acknowledged: Option<Bytes>,
     /// Written since, of which the last counts.
     pending: Option<Bytes>,
+    /// Written since by processes that have died: they may have come about.
+    orphaned: Vec<Bytes>,
 }
 
 impl World {
@@ -40,6 +42,8 @@ impl World {
         for known in state.model.blobs.values_mut() {
             if let Some(blob) = known.pending.take() {
                 known.acknowledged = Some(blob);
+                // An older write must not replace what was acknowledged.
+                known.orphaned.clear();
             }
         }
     }
@@ -47,7 +51,11 @@ impl World {
     /// Says that what was handed over and not acknowledged is gone with the process that held it. What it wrote may still
     /// come about.
     pub fn forgotten(&self) {
-        self.state().model.unacknowledged = 0;
+        let mut state = self.state();
+        state.model.unacknowledged = 0;
+        for known in state.model.blobs.values_mut() {
+            known.orphaned.extend(known.pending.take());
+        }
     }
 
     /// Judges that all blobs that were handed over and not acknowledged are still held, by how many the code under test
@@ -84,6 +92,8 @@ impl World {
                 if known.pending.is_some() {
                     old = Some(key.to_owned());
                 }
+            } else if known.orphaned.iter().any(|orphaned| orphaned == blob) {
+                // Whether it came about was never known.
             } else if known.acknowledged.is_some() {
                 found.push((Judge::LostAcknowledged, format!("{key:?} was read as something else")));
             } else {
@@ -93,7 +103,7 @@ impl World {
         for (key, known) in unread {
             if known.acknowledged.is_some() {
                 found.push((Judge::LostAcknowledged, format!("{key:?} was acknowledged and is not there")));
-            } else {
+            } else if known.pending.is_some() {
                 old = Some(key.to_owned());
             }
         }
