@@ -1,12 +1,16 @@
 //! The rules that every store keeps.
 
+mod cancel;
+mod concurrent;
 mod create;
+mod debug;
 mod delete;
 mod list;
 mod multipart;
 mod name;
 mod object;
 mod options;
+mod part;
 mod range;
 mod refusal;
 mod replace;

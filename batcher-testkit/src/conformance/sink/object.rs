@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use batcher_core::{Payload, PutMode, ReadRange};
+use batcher_core::{Payload, PutMode, ReadRange, StoreErrorKind};
 use bytes::Bytes;
 
-use super::trial::{Trial, same_bytes};
+use super::trial::{Trial, refused, same_bytes};
 use crate::conformance::corpus::Noise;
-use crate::conformance::unmet::{Checked, ensure_eq};
+use crate::conformance::unmet::{Checked, applies, ensure_eq};
 
 /// What is called large: more than one packet, buffer or page of anything.
 const LARGE: usize = (3 << 20) + 7;
+
+/// The longest put that is worth trying.
+const LONGEST: u64 = 16 << 20;
 
 pub(super) async fn what_was_put_is_read_back(trial: &Trial<'_>) -> Checked {
     let longest = trial.capabilities().max_put_len.unwrap_or(u64::MAX);
@@ -91,6 +94,30 @@ pub(super) async fn large_objects_come_back(trial: &Trial<'_>) -> Checked {
         let reply = trial.read(&name, ReadRange::Bounded(start as u64..end as u64)).await?;
         same_bytes(&format!("{start}..{end} of {name:?}"), &reply.bytes, &content[start..end])?;
         ensure_eq!(reply.object_len, content.len() as u64, "object_len of {start}..{end} of {name:?}");
+    }
+    Ok(())
+}
+
+pub(super) async fn the_longest_put_is_honoured(trial: &Trial<'_>) -> Checked {
+    let longest = trial.capabilities().max_put_len;
+    applies(longest.is_some(), "no longest put is declared")?;
+    let longest =
+        longest.filter(|longest| *longest <= LONGEST).and_then(|longest| usize::try_from(longest).ok());
+    applies(longest.is_some(), "the longest put is too long to try")?;
+    let content = Bytes::from(Noise::new(4).bytes(longest.unwrap_or_default() + 1));
+    let allowed = content.slice(1..);
+    for mode in trial.put_modes() {
+        let name = trial.name(format_args!("{mode:?}/allowed"));
+        trial.put(&name, allowed.clone(), mode).await?;
+        trial.holds(&name, &allowed).await?;
+        let name = trial.name(format_args!("{mode:?}/too long"));
+        let put = trial.store.put(&name, content.clone().into(), mode).await;
+        refused(
+            &format!("{mode:?} of {} bytes, one too many", content.len()),
+            put,
+            StoreErrorKind::TooLarge,
+        )?;
+        trial.is_absent(&name).await?;
     }
     Ok(())
 }
