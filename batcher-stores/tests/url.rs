@@ -7,13 +7,12 @@
     reason = "tests fail by panicking"
 )]
 
-#[allow(dead_code, reason = "only its helpers are used here")]
-mod contract;
-
 use std::sync::Arc;
 
 use batcher_core::{BlobStore, Operation, StoreErrorKind};
 use batcher_stores::open_url;
+use batcher_testkit::block_on;
+use batcher_testkit::conformance::{self, SinkOptions};
 
 type Opened = Result<Arc<dyn BlobStore>, batcher_core::StoreError>;
 
@@ -79,7 +78,7 @@ fn file_is_a_directory_that_is_made() {
     let store = open(&url, &[]).unwrap();
     assert!(directory.path().join("made/a b").is_dir());
     assert!(store.capabilities().multipart_create);
-    pollster::block_on(contract::keep_all(&*store));
+    block_on(conformance::sink(&*store, &SinkOptions::default())).assert_clean();
     assert_eq!(refused(&url, &[("endpoint", "x")]), StoreErrorKind::InvalidInput);
 }
 
@@ -88,7 +87,7 @@ fn file_is_a_directory_that_is_made() {
 fn memory_is_new_each_time() {
     for url in ["memory:", "memory://", "memory:///", "memory:///with/a%20prefix"] {
         let store = open(url, &[]).unwrap();
-        pollster::block_on(contract::keep_all(&*store));
+        block_on(conformance::sink(&*store, &SinkOptions::default())).assert_clean();
     }
     assert_eq!(refused("memory://", &[("endpoint", "x")]), StoreErrorKind::InvalidInput);
 }
