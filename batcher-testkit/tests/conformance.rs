@@ -15,7 +15,7 @@ fn builders() -> Vec<MemoryStoreBuilder> {
         MemoryStoreBuilder::without_multipart_create,
         MemoryStoreBuilder::without_delete,
         MemoryStoreBuilder::without_suffix_reads,
-        |builder| builder.with_max_put_len(100_000),
+        |builder| builder.with_max_put_len(5000),
         |builder| builder.with_min_part_len(2000),
         |builder| builder.with_max_parts(3),
     ];

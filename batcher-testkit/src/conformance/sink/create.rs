@@ -36,7 +36,8 @@ pub(super) async fn one_creator_wins(trial: &Trial<'_>) -> Checked {
     let mut rounds_won = 0;
     for round in 0..ROUNDS {
         let name = trial.name(format_args!("race/{round}"));
-        let content = |creator: u8| vec![creator; LEN];
+        let len = trial.fitting(LEN);
+        let content = |creator: u8| vec![creator; len];
         let creators = (0..contenders).map(|creator| {
             trial.store.put(&name, bytes::Bytes::from(content(creator)).into(), PutMode::Create)
         });

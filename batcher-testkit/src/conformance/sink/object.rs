@@ -16,11 +16,10 @@ const LARGE: usize = (3 << 20) + 7;
 const LONGEST: u64 = 16 << 20;
 
 pub(super) async fn what_was_put_is_read_back(trial: &Trial<'_>) -> Checked {
-    let longest = trial.capabilities().max_put_len.unwrap_or(u64::MAX);
     for mode in trial.put_modes() {
         let mut expected = BTreeMap::new();
         for len in [1, 2, 100, 4095, 4096, 4097, 70_000] {
-            if len as u64 > longest {
+            if len > trial.fitting(len) {
                 continue;
             }
             let name = trial.name(format_args!("{mode:?}/{len}"));
@@ -79,8 +78,7 @@ pub(super) async fn empty_objects_exist(trial: &Trial<'_>) -> Checked {
 }
 
 pub(super) async fn large_objects_come_back(trial: &Trial<'_>) -> Checked {
-    let longest = trial.capabilities().max_put_len.and_then(|max| usize::try_from(max).ok());
-    let content = Bytes::from(Noise::new(3).bytes(LARGE.min(longest.unwrap_or(LARGE))));
+    let content = Bytes::from(Noise::new(3).bytes(trial.fitting(LARGE)));
     let name = trial.name("large");
     // In chunks of a length that no page is of.
     let payload: Payload = (0..content.len())

@@ -32,7 +32,7 @@ impl Default for SinkOptions {
 impl SinkOptions {
     /// All rules, under a prefix that is a name itself, of at most 256 bytes. Nothing outside of it is listed, written
     /// or deleted. In a store that outlives the test, choose a fresh one for every run: a rule that finds an object in
-    /// its place is broken.
+    /// its place is broken. A store whose longest put is shorter than 4 KiB cannot be judged.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), contenders: 8, odd_names: true, without: BTreeSet::new() }
     }

@@ -51,13 +51,16 @@ pub(super) async fn versions_tell_contents_apart(trial: &Trial<'_>) -> Checked {
     Ok(())
 }
 
+/// The length of the first version, the shortest.
+const SHORTEST: usize = 20_000;
+
 /// Versions differ in length, or at times only in content.
-fn content(version: u8) -> Vec<u8> {
-    vec![version; 20_000 + usize::from(version / 2) * 1000]
+fn len(shortest: usize, version: u8) -> usize {
+    shortest + usize::from(version / 2) * (shortest / 20)
 }
 
 /// That a reply is one version from beginning to end, and which.
-fn version_in(range: &ReadRange, reply: &ReadReply) -> Checked<u8> {
+fn version_in(range: &ReadRange, reply: &ReadReply, shortest: usize) -> Checked<u8> {
     let Some(version) = reply.bytes.first().copied() else {
         return broken!("{range:?}: expected bytes, got none");
     };
@@ -65,7 +68,7 @@ fn version_in(range: &ReadRange, reply: &ReadReply) -> Checked<u8> {
         reply.bytes.iter().all(|byte| *byte == version),
         "{range:?} while the object is replaced: expected one version, got a mixture"
     );
-    let len = content(version).len() as u64;
+    let len = len(shortest, version) as u64;
     ensure_eq!(reply.object_len, len, "object_len told with {range:?} of version {version}");
     let wanted = range.resolve(len);
     ensure_eq!(
@@ -78,6 +81,8 @@ fn version_in(range: &ReadRange, reply: &ReadReply) -> Checked<u8> {
 
 pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
     let name = trial.name("replaced");
+    let shortest = trial.fitting(2 * SHORTEST) / 2;
+    let content = |version: u8| vec![version; len(shortest, version)];
     trial.put(&name, content(0), PutMode::Replace).await?;
     let done = AtomicBool::new(false);
     let told: Mutex<BTreeMap<String, u8>> = Mutex::default();
@@ -96,11 +101,12 @@ pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
     let reader = async |reader: usize| {
         let mut newest = 0;
         while !done.load(Ordering::Relaxed) {
+            let third = shortest as u64 / 3;
             let range = match reader % 3 {
                 0 => ReadRange::Bounded(0..u64::MAX),
-                1 => ReadRange::Bounded(19_000..25_000),
-                _ if trial.store.reads_suffixes() => ReadRange::Suffix(15_000),
-                _ => ReadRange::Bounded(1..30_000),
+                1 => ReadRange::Bounded(2 * third..4 * third),
+                _ if trial.store.reads_suffixes() => ReadRange::Suffix(2 * third),
+                _ => ReadRange::Bounded(1..5 * third),
             };
             let reply = match trial.store.read(&name, range.clone()).await {
                 // A store that reads twice may find another version the second time.
@@ -110,7 +116,7 @@ pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
                 }
                 read => worked(&format!("{range:?} of {name:?} while it is replaced"), read)?,
             };
-            let version = version_in(&range, &reply)?;
+            let version = version_in(&range, &reply, shortest)?;
             ensure!(
                 version >= newest,
                 "read after version {newest} was read: expected no older one, got {version}"
@@ -124,7 +130,7 @@ pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
                 );
             }
             let size = worked(&format!("size of {name:?}"), trial.store.size(&name).await)?;
-            let known = (0..VERSIONS).any(|version| content(version).len() as u64 == size);
+            let known = (0..VERSIONS).any(|version| len(shortest, version) as u64 == size);
             ensure!(known, "size while the object is replaced: expected that of one version, got {size}");
             // Some stores are never pending, and the writer must have its turn.
             cancellation_point().await;

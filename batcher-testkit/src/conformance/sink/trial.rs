@@ -58,6 +58,12 @@ impl<'a> Trial<'a> {
         self.store.capabilities()
     }
 
+    /// The length that is wanted, or the longest that one put takes.
+    pub(super) fn fitting(&self, wanted: usize) -> usize {
+        let longest = self.capabilities().max_put_len.and_then(|max| usize::try_from(max).ok());
+        wanted.min(longest.unwrap_or(wanted))
+    }
+
     /// The modes in which this store can put.
     pub(super) fn put_modes(&self) -> Vec<PutMode> {
         let create = self.capabilities().create.then_some(PutMode::Create);
