@@ -27,3 +27,29 @@ macro_rules! sink_conformance {
         });
     };
 }
+
+/// Makes a module with one `#[test]` for each rule of [`codec`](crate::conformance::codec()), under the rule's name.
+///
+/// Takes the module's name and either an expression that gives a new codec, or a closure from a
+/// [`CodecRule`](crate::conformance::CodecRule) to its [`Finding`](crate::conformance::Finding). Both see what the
+/// module around the call sees. The [module's documentation](crate::conformance) has an example of each.
+#[macro_export]
+macro_rules! codec_conformance {
+    ($module:ident, |$rule:ident| $finding:expr) => {
+        mod $module {
+            #[allow(unused_imports, reason = "the closure may need none of them")]
+            use super::*;
+
+            fn finding($rule: $crate::conformance::CodecRule) -> $crate::conformance::Finding {
+                $finding
+            }
+
+            $crate::__codec_rules!(tests);
+        }
+    };
+    ($module:ident, $codec:expr) => {
+        $crate::codec_conformance!($module, |rule| {
+            rule.check(|| $codec, &$crate::conformance::CodecOptions::default())
+        });
+    };
+}

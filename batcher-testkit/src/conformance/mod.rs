@@ -25,11 +25,14 @@
 //!
 //! [`sink`] gives a [`Report`] instead.
 
+mod codec;
 pub(crate) mod corpus;
 mod macros;
 mod report;
 mod sink;
 pub(crate) mod unmet;
 
+pub use codec::{AllocationProbe, CodecOptions, CodecRule, codec, codec_rules, frame_digests};
+pub use corpus::Corpus;
 pub use report::{Finding, Report, Verdict};
 pub use sink::{SinkOptions, SinkRule, sink, sink_rules};
