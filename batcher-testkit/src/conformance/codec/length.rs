@@ -48,7 +48,7 @@ pub(super) fn nothing_may_follow(trial: &CodecTrial<'_>) -> Checked {
 
 pub(super) fn bombs_fill_no_more_than_the_block(trial: &CodecTrial<'_>) -> Checked {
     let len = 4 << 20;
-    let (name, bomb) = ("4 MiB of zeros", &trial.corpus.kinds(len)[0].1);
+    let (name, bomb) = ("4 MiB of zeros", &trial.corpus(len).kinds(len)[0].1);
     let frame = trial.encode(bomb)?;
     trial.note(format!("{name} are a frame of {} bytes", frame.len()));
     for room in [0, 1, 100, 65_536, len - 1, len + 1] {

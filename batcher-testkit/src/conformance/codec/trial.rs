@@ -1,7 +1,7 @@
 //! One rule being checked on one codec.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use batcher_core::{Codec, CodecError};
 
@@ -12,6 +12,9 @@ use crate::conformance::unmet::{Checked, Unmet, broken, ensure, ensure_eq, panic
 /// The longest block: three of the longest blocks of an LZ4 frame.
 pub(super) const MAX_LEN: usize = 9 << 20;
 
+/// The longest block that most rules need.
+const SHORT_LEN: usize = 300_000;
+
 /// Blocks of which every damage can be tried.
 const SMALL: [usize; 4] = [0, 1, 50, 1000];
 
@@ -20,13 +23,30 @@ pub(super) struct CodecTrial<'a> {
     pub(super) codec: Box<dyn Codec>,
     make: &'a (dyn Fn() -> Box<dyn Codec> + Sync),
     pub(super) options: &'a CodecOptions,
-    pub(super) corpus: Corpus,
+    short: OnceLock<Corpus>,
+    long: OnceLock<Corpus>,
     notes: Mutex<Vec<String>>,
 }
 
 impl<'a> CodecTrial<'a> {
     pub(super) fn new(make: &'a (dyn Fn() -> Box<dyn Codec> + Sync), options: &'a CodecOptions) -> Self {
-        Self { codec: make(), make, options, corpus: Corpus::new(MAX_LEN), notes: Mutex::default() }
+        Self {
+            codec: make(),
+            make,
+            options,
+            short: OnceLock::new(),
+            long: OnceLock::new(),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Blocks of up to a length; the longest take their time to make, and few rules need them.
+    pub(super) fn corpus(&self, len: usize) -> &Corpus {
+        if len <= SHORT_LEN {
+            self.short.get_or_init(|| Corpus::new(SHORT_LEN))
+        } else {
+            self.long.get_or_init(|| Corpus::new(MAX_LEN))
+        }
     }
 
     /// Another one that has not been used.
@@ -45,7 +65,7 @@ impl<'a> CodecTrial<'a> {
     /// Blocks of every kind and these lengths, with what to call them.
     pub(super) fn blocks(&self, lengths: &[usize]) -> Vec<(String, &[u8])> {
         let kinds = |len: &usize| {
-            self.corpus.kinds(*len).map(|(kind, block)| (format!("{kind}-{}", block.len()), block))
+            self.corpus(*len).kinds(*len).map(|(kind, block)| (format!("{kind}-{}", block.len()), block))
         };
         lengths.iter().flat_map(kinds).collect()
     }

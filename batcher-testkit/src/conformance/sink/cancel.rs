@@ -108,7 +108,7 @@ pub(super) async fn dropped_puts_are_whole_or_absent(trial: &Trial<'_>) -> Check
             }
             for polls in 0..=MAX_POLLS {
                 let step = format!("{mode:?} over {over}, dropped after {polls} polls");
-                let name = trial.name(format_args!("{mode:?} over {over}/{polls}"));
+                let name = trial.name(format_args!("{mode:?}-over-{over}/{polls}"));
                 if let Some(before) = before {
                     trial.put(&name, before, PutMode::Replace).await?;
                 }

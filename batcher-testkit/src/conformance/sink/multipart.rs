@@ -83,7 +83,7 @@ pub(super) async fn uploads_are_invisible_until_completed(trial: &Trial<'_>) -> 
 pub(super) async fn aborted_uploads_leave_nothing(trial: &Trial<'_>) -> Checked {
     for mode in modes(trial)? {
         for parts in 0..=1 {
-            let name = trial.name(format_args!("{mode:?}/aborted after {parts}"));
+            let name = trial.name(format_args!("{mode:?}/aborted-after-{parts}"));
             let mut upload = trial.start(&name, mode).await?;
             for _ in 0..parts {
                 worked("a part", upload.put_part(Bytes::from("part").into()).await)?;

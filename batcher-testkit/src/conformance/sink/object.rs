@@ -108,7 +108,7 @@ pub(super) async fn the_longest_put_is_honoured(trial: &Trial<'_>) -> Checked {
         let name = trial.name(format_args!("{mode:?}/allowed"));
         trial.put(&name, allowed.clone(), mode).await?;
         trial.holds(&name, &allowed).await?;
-        let name = trial.name(format_args!("{mode:?}/too long"));
+        let name = trial.name(format_args!("{mode:?}/too-long"));
         let put = trial.store.put(&name, content.clone().into(), mode).await;
         refused(
             &format!("{mode:?} of {} bytes, one too many", content.len()),

@@ -18,8 +18,8 @@ pub(super) async fn parts_finish_in_any_order(trial: &Trial<'_>) -> Checked {
     let parts = parts(trial)?;
     let object = joined(&parts);
     for mode in modes(trial)? {
-        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-            let name = trial.name(format_args!("{mode:?}/{order:?}"));
+        for order @ [first, second, third] in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let name = trial.name(format_args!("{mode:?}/{first}{second}{third}"));
             let mut upload = trial.start(&name, mode).await?;
             let mut puts: Vec<_> = parts.iter().map(|part| Some(upload.put_part(part.clone()))).collect();
             for number in order {
