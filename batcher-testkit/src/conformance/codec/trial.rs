@@ -18,6 +18,9 @@ const SHORT_LEN: usize = 300_000;
 /// Blocks of which every damage can be tried.
 const SMALL: [usize; 4] = [0, 1, 50, 1000];
 
+/// The name of a block, the block and its frame.
+type Framed<'a> = (String, &'a [u8], Vec<u8>);
+
 /// A codec, more of its kind, what it is held to, and blocks to give it.
 pub(super) struct CodecTrial<'a> {
     pub(super) codec: Box<dyn Codec>,
@@ -71,7 +74,7 @@ impl<'a> CodecTrial<'a> {
     }
 
     /// Blocks whose frames are short, and the frames.
-    pub(super) fn small_frames(&self) -> Checked<Vec<(String, &[u8], Vec<u8>)>> {
+    pub(super) fn small_frames(&self) -> Checked<Vec<Framed<'_>>> {
         let framed = |(name, block)| {
             let frame = self.encode(block)?;
             Ok((name, block, frame))
