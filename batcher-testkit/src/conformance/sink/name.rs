@@ -1,10 +1,20 @@
 //! What objects may be called.
 
-use batcher_core::{MAX_NAME_LEN, Outcome, PutMode, ReadRange, StoreErrorKind};
+use batcher_core::{MAX_NAME_LEN, Outcome, PutMode, ReadRange, StoreError, StoreErrorKind};
 use bytes::Bytes;
 
 use super::trial::{Trial, refused, worked};
 use crate::conformance::unmet::{Checked, broken, ensure, ensure_eq};
+
+/// That an operation on a bad name is refused as such, or as one that the store does not have at all.
+fn is_invalid<T>(step: &str, result: Result<T, StoreError>, declared: bool) -> Checked {
+    match result {
+        Err(error) if !declared && error.kind() == StoreErrorKind::Unsupported => {
+            refused::<T>(step, Err(error), StoreErrorKind::Unsupported)
+        }
+        result => refused(step, result, StoreErrorKind::InvalidInput),
+    }
+}
 
 pub(super) async fn bad_names_are_invalid(trial: &Trial<'_>) -> Checked {
     let area = trial.area();
@@ -26,19 +36,22 @@ pub(super) async fn bad_names_are_invalid(trial: &Trial<'_>) -> Checked {
         "b\nad",
     ];
     names.extend(within.map(|name| format!("{area}{name}")));
+    let can = trial.capabilities();
     for name in &names {
-        let invalid = StoreErrorKind::InvalidInput;
-        for mode in [PutMode::Replace, PutMode::Create] {
+        for (mode, puts, uploads) in
+            [(PutMode::Replace, true, can.multipart), (PutMode::Create, can.create, can.multipart_create)]
+        {
             let put = trial.store.put(name, Bytes::from("x").into(), mode).await;
-            refused(&format!("{mode:?} of {name:?}"), put, invalid)?;
+            is_invalid(&format!("{mode:?} of {name:?}"), put, puts)?;
             let started = trial.store.start_multipart(name, mode).await;
-            refused(&format!("start of an upload of {name:?}, {mode:?}"), started, invalid)?;
+            is_invalid(&format!("start of an upload of {name:?}, {mode:?}"), started, uploads)?;
         }
-        for range in [ReadRange::Bounded(0..1), ReadRange::Suffix(1)] {
-            refused(&format!("read of {name:?}"), trial.store.read(name, range).await, invalid)?;
-        }
-        refused(&format!("size of {name:?}"), trial.store.size(name).await, invalid)?;
-        refused(&format!("delete of {name:?}"), trial.store.delete(name).await, invalid)?;
+        let read = trial.store.read(name, ReadRange::Bounded(0..1)).await;
+        is_invalid(&format!("read of {name:?}"), read, true)?;
+        let read = trial.store.read(name, ReadRange::Suffix(1)).await;
+        is_invalid(&format!("read of the end of {name:?}"), read, trial.store.reads_suffixes())?;
+        is_invalid(&format!("size of {name:?}"), trial.store.size(name).await, true)?;
+        is_invalid(&format!("delete of {name:?}"), trial.store.delete(name).await, can.delete)?;
     }
     trial.holds(&beside, b"x").await
 }
