@@ -86,8 +86,9 @@ impl<'a> Trial<'a> {
     pub(super) async fn end(&self) {
         if self.capabilities().delete {
             let names = std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner));
-            let deletions = names.iter().map(|name| async move { drop(self.store.delete(name).await) });
-            stream::iter(deletions).buffer_unordered(AT_ONCE).collect::<()>().await;
+            // Collected, or the compiler cannot see that this is `Send` for every lifetime.
+            let deletions: Vec<_> = names.iter().map(|name| self.store.delete(name)).collect();
+            stream::iter(deletions).buffer_unordered(AT_ONCE).for_each(|_| std::future::ready(())).await;
         }
     }
 
