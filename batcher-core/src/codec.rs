@@ -80,6 +80,8 @@ impl fmt::Display for CodecId {
 /// - **Not growing**: a block that does not shrink is stored, so that no frame is longer than
 ///   [`max_frame_len`](Codec::max_frame_len) of its block.
 ///
+/// The suite of `batcher-testkit` checks all of it, in one line of a codec's tests.
+///
 /// A codec whose frames are those of a standard tool keeps whole objects readable by that tool: see
 /// `docs/FORMAT.md`.
 ///
@@ -100,10 +102,12 @@ impl fmt::Display for CodecId {
 ///         block_len
 ///     }
 ///     fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+///         let (expected, actual) = (block.len(), frame.len());
+///         let frame = frame.get_mut(..expected).ok_or(CodecError::WrongLength { expected, actual })?;
 ///         for (to, from) in frame.iter_mut().zip(block) {
 ///             *to = !from;
 ///         }
-///         Ok(block.len())
+///         Ok(expected)
 ///     }
 ///     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
 ///         if frame.len() != block.len() {
@@ -142,7 +146,8 @@ pub trait Codec: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Any [`CodecError`]. The block stays buffered and the next flush encodes it again.
+    /// Any [`CodecError`], and one at least where `frame` is too short after all. The block stays buffered and the next
+    /// flush encodes it again.
     fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError>;
 
     /// Decodes exactly one frame into exactly `block.len()` bytes.

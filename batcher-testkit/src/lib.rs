@@ -4,6 +4,7 @@ mod block_on;
 mod call_counts;
 mod cancellation_point;
 mod codec;
+pub mod conformance;
 mod digest;
 mod executor;
 mod exploration;

@@ -1,13 +1,14 @@
 //! A codec and a store of one's own, run through the batcher and the reader.
 //!
-//! `cargo run -p batcher --example own_codec_and_store`
+//! `cargo run -p batcher --example own_codec_and_store`; `cargo test` holds both to all that their traits promise.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use batcher::{
     BatchReader, Batcher, BlobSink, BlobSource, Codec, CodecError, CodecId, Operation, Payload, PutMode,
-    ReadRange, ReadReply, StoreError, StoreErrorKind, registry,
+    ReadRange, ReadReply, StoreError, StoreErrorKind, check_name, registry,
 };
 use bytes::Bytes;
 
@@ -20,33 +21,60 @@ impl Codec for RunLength {
         CodecId::new(CodecId::FIRST_PRIVATE + 1)
     }
     fn max_frame_len(&self, block_len: usize) -> usize {
-        (2 * block_len).max(1) // An empty block is a single zero.
+        block_len.saturating_mul(2).max(1) // An empty block is a single zero.
     }
     fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
         let runs = block.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(255));
         let mut bytes: Vec<u8> =
             runs.flat_map(|run| [u8::try_from(run.len()).unwrap_or(255), run[0]]).collect();
         bytes.resize(bytes.len().max(1), 0);
-        frame[..bytes.len()].copy_from_slice(&bytes);
-        Ok(bytes.len())
+        let (expected, actual) = (bytes.len(), frame.len());
+        let place = frame.get_mut(..expected).ok_or(CodecError::WrongLength { expected, actual })?;
+        place.copy_from_slice(&bytes);
+        Ok(expected)
     }
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
-        let bytes = frame.chunks_exact(2).flat_map(|run| std::iter::repeat_n(run[1], run[0].into()));
-        let decoded = block.iter_mut().zip(bytes.clone()).map(|(to, byte)| *to = byte).count();
-        if decoded == block.len() && bytes.count() == decoded {
-            return Ok(());
+        let runs = if frame == [0] { &[] } else { frame };
+        let whole = runs.len() % 2 == 0 && runs.chunks(2).all(|run| run[0] > 0);
+        if frame.is_empty() || !whole {
+            return Err(CodecError::Malformed { offset: 0, reason: "not a sequence of runs" });
         }
-        Err(CodecError::WrongLength { expected: block.len(), actual: decoded })
+        let actual = runs.chunks(2).map(|run| usize::from(run[0])).sum();
+        if actual != block.len() {
+            return Err(CodecError::WrongLength { expected: block.len(), actual });
+        }
+        let bytes = runs.chunks(2).flat_map(|run| std::iter::repeat_n(run[1], run[0].into()));
+        block.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+        Ok(())
     }
 }
 
-/// Keeps objects in a map.
-#[derive(Clone, Debug, Default)]
+/// Keeps objects in a map, and can do no more than it must.
+#[derive(Clone, Default)]
 struct Map(Arc<Mutex<BTreeMap<String, Bytes>>>);
+
+impl Map {
+    fn find(&self, name: &str, operation: Operation) -> Result<Bytes, StoreError> {
+        check_name(name, operation)?;
+        let object = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        object.ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, operation, name))
+    }
+}
+
+/// Without the state, which is nobody's to read in a log.
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").finish_non_exhaustive()
+    }
+}
 
 #[batcher::async_trait]
 impl BlobSink for Map {
-    async fn put(&self, name: &str, payload: Payload, _replace: PutMode) -> Result<(), StoreError> {
+    async fn put(&self, name: &str, payload: Payload, mode: PutMode) -> Result<(), StoreError> {
+        check_name(name, Operation::Put)?;
+        if mode == PutMode::Create {
+            return Err(StoreError::new(StoreErrorKind::Unsupported, Operation::Put, name));
+        }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), payload.to_bytes());
         Ok(())
     }
@@ -55,15 +83,13 @@ impl BlobSink for Map {
 #[batcher::async_trait]
 impl BlobSource for Map {
     async fn read(&self, name: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
-        let object = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        let missing = || StoreError::new(StoreErrorKind::NotFound, Operation::Read, name);
-        let object = object.ok_or_else(missing)?;
+        let object = self.find(name, Operation::Read)?;
         let range = range.resolve(object.len() as u64);
         let [start, end] = [range.start, range.end].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
         Ok(ReadReply { bytes: object.slice(start..end), object_len: object.len() as u64, version: None })
     }
     async fn size(&self, name: &str) -> Result<u64, StoreError> {
-        Ok(self.read(name, ReadRange::Suffix(0)).await?.object_len)
+        Ok(self.find(name, Operation::Size)?.len() as u64)
     }
 }
 
@@ -88,3 +114,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn runs() {
     assert!(main().is_ok());
 }
+
+#[cfg(test)]
+batcher_testkit::codec_conformance!(run_length, RunLength);
+
+#[cfg(test)]
+batcher_testkit::sink_conformance!(map, Map::default());

@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 
 use batcher_core::Codec;
+use batcher_testkit::conformance::Corpus;
 
 /// The longest of [`lengths`]: three LZ4 blocks.
 const MAX_LEN: usize = 9 << 20;
@@ -30,50 +31,24 @@ pub(crate) fn lengths() -> Vec<usize> {
     (0..40).chain(edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1])).chain([MAX_LEN]).collect()
 }
 
+fn corpus() -> &'static Corpus {
+    static CORPUS: OnceLock<Corpus> = OnceLock::new();
+    CORPUS.get_or_init(|| Corpus::new(MAX_LEN))
+}
+
 /// Rows as a processor keeps them: they compress to about half.
 pub(crate) fn rows(len: usize) -> &'static [u8] {
-    static ROWS: OnceLock<Vec<u8>> = OnceLock::new();
-    let rows = ROWS.get_or_init(|| {
-        let mut noise = Noise(1);
-        let mut rows = Vec::new();
-        let mut key = 0_u64;
-        while rows.len() < MAX_LEN {
-            key += 1 + noise.next() % 3;
-            rows.extend(format!("user-{key:010}:").as_bytes());
-            rows.extend((noise.next() % 1000).to_le_bytes());
-            rows.extend((1_700_000_000_000 + noise.next() % 60_000).to_le_bytes());
-        }
-        rows
-    });
-    &rows[..len]
+    corpus().rows(len)
 }
 
 /// Bytes that do not compress.
 pub(crate) fn noise(len: usize) -> &'static [u8] {
-    static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
-    let noise = NOISE.get_or_init(|| {
-        let mut noise = Noise(2);
-        (0..MAX_LEN / 8).flat_map(|_| noise.next().to_le_bytes()).collect()
-    });
-    &noise[..len]
+    corpus().noise(len)
 }
 
 /// One block of each kind.
 pub(crate) fn kinds(len: usize) -> [&'static [u8]; 3] {
-    static ZEROS: [u8; MAX_LEN] = [0; MAX_LEN];
-    [&ZEROS[..len], rows(len), noise(len)]
-}
-
-/// A xorshift generator.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
+    corpus().kinds(len).map(|(_, block)| block)
 }
 
 pub(crate) fn encode(codec: &dyn Codec, block: &[u8]) -> Vec<u8> {

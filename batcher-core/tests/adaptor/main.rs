@@ -8,6 +8,7 @@
 )]
 
 mod compose;
+mod conformance;
 mod limit;
 mod meter;
 mod prefix;
