@@ -1,0 +1,131 @@
+//! Replacement, and how versions are told apart.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use batcher_core::{PutMode, ReadRange, ReadReply};
+use futures_util::future::{join, join_all};
+
+use super::trial::{Trial, worked};
+use crate::cancellation_point::cancellation_point;
+use crate::conformance::unmet::{Checked, applies, broken, ensure, ensure_eq};
+
+/// How often an object is replaced.
+const VERSIONS: u8 = 20;
+
+/// How many read at once while it is.
+const READERS: usize = 4;
+
+pub(super) async fn replace_replaces(trial: &Trial<'_>) -> Checked {
+    let name = trial.name("replaced");
+    for content in ["a longer first", "second", "", "and at last the longest of them all", "second"] {
+        trial.put(&name, content, PutMode::Replace).await?;
+        trial.holds(&name, content.as_bytes()).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn versions_tell_contents_apart(trial: &Trial<'_>) -> Checked {
+    let name = trial.name("versions");
+    let mut seen: BTreeMap<String, u8> = BTreeMap::new();
+    for content in 0..VERSIONS {
+        trial.put(&name, vec![content; 100], PutMode::Replace).await?;
+        let mut ranges = [0..100, 0..u64::MAX, 5..10, 0..0, 100..101].map(ReadRange::Bounded).to_vec();
+        if trial.store.reads_suffixes() {
+            ranges.extend([5, 1000].map(ReadRange::Suffix));
+        }
+        let first = trial.read(&name, ReadRange::Bounded(0..1)).await?.version;
+        for range in ranges {
+            let version = trial.read(&name, range.clone()).await?.version;
+            ensure_eq!(version, first, "version told with {range:?}, of the same object as before");
+        }
+        applies(first.is_some() || !seen.is_empty(), "the store tells no versions")?;
+        let Some(version) = first else { return broken!("version: expected one as before, got none") };
+        if let Some(earlier) = seen.insert(version.clone(), content) {
+            return broken!(
+                "version: expected a new one for content {content}, got that of content {earlier}, {version:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Versions differ in length, or at times only in content.
+fn content(version: u8) -> Vec<u8> {
+    vec![version; 20_000 + usize::from(version / 2) * 1000]
+}
+
+/// That a reply is one version from beginning to end, and which.
+fn version_in(range: &ReadRange, reply: &ReadReply) -> Checked<u8> {
+    let Some(version) = reply.bytes.first().copied() else {
+        return broken!("{range:?}: expected bytes, got none");
+    };
+    ensure!(
+        reply.bytes.iter().all(|byte| *byte == version),
+        "{range:?} while the object is replaced: expected one version, got a mixture"
+    );
+    let len = content(version).len() as u64;
+    ensure_eq!(reply.object_len, len, "object_len told with {range:?} of version {version}");
+    let wanted = range.resolve(len);
+    ensure_eq!(
+        reply.bytes.len() as u64,
+        wanted.end - wanted.start,
+        "bytes of {range:?} of version {version}"
+    );
+    Ok(version)
+}
+
+pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
+    let name = trial.name("replaced");
+    trial.put(&name, content(0), PutMode::Replace).await?;
+    let done = AtomicBool::new(false);
+    let told: Mutex<BTreeMap<String, u8>> = Mutex::default();
+    let writer = async {
+        let written = async {
+            for version in 1..VERSIONS {
+                trial.put(&name, content(version), PutMode::Replace).await?;
+                cancellation_point().await;
+            }
+            Ok(())
+        };
+        let written = written.await;
+        done.store(true, Ordering::Relaxed);
+        written
+    };
+    let reader = async |reader: usize| {
+        let mut newest = 0;
+        while !done.load(Ordering::Relaxed) {
+            let range = match reader % 3 {
+                0 => ReadRange::Bounded(0..u64::MAX),
+                1 => ReadRange::Bounded(19_000..25_000),
+                _ if trial.store.reads_suffixes() => ReadRange::Suffix(15_000),
+                _ => ReadRange::Bounded(1..30_000),
+            };
+            let reply = trial.read(&name, range.clone()).await?;
+            let version = version_in(&range, &reply)?;
+            ensure!(
+                version >= newest,
+                "read after version {newest} was read: expected no older one, got {version}"
+            );
+            newest = version;
+            if let Some(tag) = reply.version {
+                let earlier = told.lock().map_or(None, |mut told| told.insert(tag.clone(), version));
+                ensure!(
+                    earlier.is_none_or(|earlier| earlier == version),
+                    "version {tag:?}: expected to mean content {earlier:?}, got {version}, too"
+                );
+            }
+            let size = worked(&format!("size of {name:?}"), trial.store.size(&name).await)?;
+            let known = (0..VERSIONS).any(|version| content(version).len() as u64 == size);
+            ensure!(known, "size while the object is replaced: expected that of one version, got {size}");
+            // Some stores are never pending, and the writer must have its turn.
+            cancellation_point().await;
+        }
+        Ok(())
+    };
+    let (written, read) = join(writer, join_all((0..READERS).map(reader))).await;
+    written?;
+    read.into_iter().collect::<Checked>()?;
+    trial.holds(&name, &content(VERSIONS - 1)).await
+}
