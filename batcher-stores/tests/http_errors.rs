@@ -143,6 +143,14 @@ fn answers_to_a_write_have_kinds_and_outcomes() {
         (coded(400, "EntityTooLarge"), Create, StoreErrorKind::TooLarge, NotApplied),
         (coded(400, "KeyTooLongError"), Create, StoreErrorKind::TooLarge, NotApplied),
         (coded(400, "AuthorizationHeaderMalformed"), Create, StoreErrorKind::InvalidInput, NotApplied),
+        // Azure's, where another upload was completed meanwhile, or this one by an attempt that was not answered.
+        (coded(400, "InvalidBlockList"), Replace, StoreErrorKind::Unavailable, NotApplied),
+        (
+            vec![answer(500, "", ""), code(400, "InvalidBlockList")],
+            Replace,
+            StoreErrorKind::Unavailable,
+            Unknown,
+        ),
         (vec!["wait".into()], Create, StoreErrorKind::Timeout, Unknown),
         (vec![String::new()], Create, StoreErrorKind::Unavailable, Unknown),
         (vec![String::from("HTTP/1.1 garbage\r\n\r\n")], Create, StoreErrorKind::Unavailable, Unknown),

@@ -63,6 +63,8 @@ impl Answer {
             Some("EntityTooLarge" | "KeyTooLongError" | "RequestBodyTooLarge") => {
                 return StoreErrorKind::TooLarge;
             }
+            // Another upload of the name was completed meanwhile, which throws away the parts of all others; to be sent again.
+            Some("InvalidBlockList") => return StoreErrorKind::Unavailable,
             Some("QuotaExceeded" | "XMinioStorageFull") => return StoreErrorKind::NoSpace,
             _ => {}
         }
