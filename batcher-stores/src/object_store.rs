@@ -3,25 +3,24 @@
 mod answer;
 mod error;
 mod read;
+mod upload;
 
 use std::fmt;
 use std::sync::Arc;
 
 use ::object_store::path::Path;
 use ::object_store::{
-    MultipartUpload as Upload, ObjectStore, ObjectStoreExt, PutMode as TheirMode, PutMultipartOptions,
-    PutOptions, PutPayload,
+    ObjectStore, ObjectStoreExt, PutMode as TheirMode, PutMultipartOptions, PutOptions, PutPayload,
 };
 use async_trait::async_trait;
 use batcher_core::{
-    BlobSink, BlobSource, MultipartUpload, ObjectInfo, Operation, Payload, PutMode, ReadRange, ReadReply,
-    SinkCapabilities, StoreError, StoreErrorKind, check_name,
+    BlobSink, BlobSource, MultipartUpload, ObjectInfo, Operation, Outcome, Payload, PutMode, ReadRange,
+    ReadReply, SinkCapabilities, StoreError, StoreErrorKind, check_name,
 };
-use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use futures_util::{FutureExt, TryFutureExt};
 
 use self::error::store_error;
+use self::upload::ObjectStoreUpload;
 
 /// The shortest part but the last, and the most parts, of S3 and of those who copy it.
 const PART_LIMITS: (u64, u64) = (5 << 20, 10_000);
@@ -121,7 +120,7 @@ impl ObjectStoreSink {
         self
     }
 
-    /// States the longest object in bytes that one put takes.
+    /// States the longest object in bytes that one put takes; a longer one is refused without asking the store.
     #[must_use]
     pub fn with_max_put_len(mut self, bytes: u64) -> Self {
         self.capabilities = self.capabilities.with_max_put_len(bytes);
@@ -173,6 +172,10 @@ impl BlobSink for ObjectStoreSink {
                 return Err(StoreError::new(StoreErrorKind::Unsupported, Operation::Put, name));
             }
         };
+        if self.capabilities.max_put_len.is_some_and(|max| payload.len() > max) {
+            return Err(StoreError::new(StoreErrorKind::TooLarge, Operation::Put, name)
+                .with_outcome(Outcome::NotApplied));
+        }
         self.store
             .put_opts(&path, put_payload(&payload), PutOptions::from(theirs))
             .await
@@ -194,7 +197,7 @@ impl BlobSink for ObjectStoreSink {
             .put_multipart_opts(&path, PutMultipartOptions::default())
             .await
             .map_err(|error| store_error(error, Operation::StartMultipart, name, false))?;
-        Ok(Box::new(ObjectStoreUpload { upload, name: name.into() }))
+        Ok(Box::new(ObjectStoreUpload::new(upload, name)))
     }
 
     async fn delete(&self, name: &str) -> Result<(), StoreError> {
@@ -248,36 +251,6 @@ impl BlobSource for ObjectStoreSink {
                 std::future::ready(entry)
             })
             .boxed()
-    }
-}
-
-/// An upload in parts to an `object_store`.
-#[derive(Debug)]
-struct ObjectStoreUpload {
-    upload: Box<dyn Upload>,
-    name: Arc<str>,
-}
-
-#[async_trait]
-impl MultipartUpload for ObjectStoreUpload {
-    fn put_part(&mut self, part: Payload) -> BoxFuture<'static, Result<(), StoreError>> {
-        let name = Arc::clone(&self.name);
-        self.upload
-            .put_part(put_payload(&part))
-            .map_err(move |error| store_error(error, Operation::PutPart, &name, false))
-            .boxed()
-    }
-
-    async fn complete(&mut self) -> Result<(), StoreError> {
-        let completed = self.upload.complete().await;
-        completed
-            .map(|_| ())
-            .map_err(|error| store_error(error, Operation::CompleteMultipart, &self.name, false))
-    }
-
-    async fn abort(&mut self) -> Result<(), StoreError> {
-        let aborted = self.upload.abort().await;
-        aborted.map_err(|error| store_error(error, Operation::AbortMultipart, &self.name, false))
     }
 }
 

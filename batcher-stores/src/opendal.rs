@@ -4,11 +4,11 @@ mod error;
 mod upload;
 
 use ::opendal::options::{ReadOptions, WriteOptions};
-use ::opendal::{Buffer, Operator};
+use ::opendal::{Buffer, Metadata, Operator};
 use async_trait::async_trait;
 use batcher_core::{
-    BlobSink, BlobSource, MultipartUpload, ObjectInfo, Operation, Payload, PutMode, ReadRange, ReadReply,
-    SinkCapabilities, StoreError, StoreErrorKind, check_name,
+    BlobSink, BlobSource, MultipartUpload, ObjectInfo, Operation, Outcome, Payload, PutMode, ReadRange,
+    ReadReply, SinkCapabilities, StoreError, StoreErrorKind, check_name,
 };
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
@@ -42,8 +42,8 @@ const MAX_PARTS: u64 = 10_000;
 /// # Reads
 ///
 /// Every read asks for the object's length first, since OpenDAL refuses ranges beyond the end, and then, where the
-/// service can, for that very version; one that has changed in between is
-/// [`Unavailable`](StoreErrorKind::Unavailable).
+/// service can, for that very version. Where it cannot, it asks for length and time again afterwards. An object that
+/// has changed in between is [`Unavailable`](StoreErrorKind::Unavailable).
 ///
 /// # Uploads in parts
 ///
@@ -96,7 +96,7 @@ impl OpendalSink {
         self
     }
 
-    async fn length(&self, name: &str, operation: Operation) -> Result<::opendal::Metadata, StoreError> {
+    async fn length(&self, name: &str, operation: Operation) -> Result<Metadata, StoreError> {
         check(name, operation)?;
         let metadata = self.operator.stat(name).await.map_err(|error| store_error(error, operation, name))?;
         if metadata.is_file() {
@@ -117,6 +117,10 @@ impl BlobSink for OpendalSink {
         check(name, Operation::Put)?;
         if mode == PutMode::Create && !self.capabilities.create {
             return Err(StoreError::new(StoreErrorKind::Unsupported, Operation::Put, name));
+        }
+        if self.capabilities.max_put_len.is_some_and(|max| payload.len() > max) {
+            return Err(StoreError::new(StoreErrorKind::TooLarge, Operation::Put, name)
+                .with_outcome(Outcome::NotApplied));
         }
         let options = WriteOptions { if_not_exists: mode == PutMode::Create, ..WriteOptions::default() };
         let written = self.operator.write_options(name, buffer(&payload), options).await;
@@ -160,13 +164,15 @@ impl BlobSource for OpendalSink {
         let mut bytes = bytes::Bytes::new();
         if !wanted.is_empty() {
             let same = self.operator.info().capability().read_with_if_match;
-            let options = ReadOptions {
-                range: wanted.clone().into(),
-                if_match: metadata.etag().filter(|_| same).map(str::to_owned),
-                ..ReadOptions::default()
-            };
+            let if_match = metadata.etag().filter(|_| same).map(str::to_owned);
+            let any_version = if_match.is_none();
+            let options = ReadOptions { range: wanted.clone().into(), if_match, ..ReadOptions::default() };
             let read = self.operator.read_options(name, options).await;
             bytes = read.map_err(|error| store_error(error, Operation::Read, name))?.to_bytes();
+            if any_version && changed(&metadata, &self.length(name, Operation::Read).await?) {
+                return Err(StoreError::new(StoreErrorKind::Unavailable, Operation::Read, name)
+                    .with_source("the object was replaced while it was read"));
+            }
         }
         let expected = wanted.end.saturating_sub(wanted.start);
         if bytes.len() as u64 != expected {
@@ -205,6 +211,15 @@ impl BlobSource for OpendalSink {
         .try_flatten()
         .boxed()
     }
+}
+
+/// Whether the two are of different objects.
+fn changed(before: &Metadata, after: &Metadata) -> bool {
+    let version = |metadata: &Metadata| {
+        let told = [metadata.etag(), metadata.version()].map(|told| told.map(str::to_owned));
+        (metadata.content_length(), metadata.last_modified(), told)
+    };
+    version(before) != version(after)
 }
 
 fn check(name: &str, operation: Operation) -> Result<(), StoreError> {

@@ -11,8 +11,7 @@
     reason = "tests fail by panicking"
 )]
 
-#[allow(dead_code, reason = "only its helpers are used here")]
-mod contract;
+mod objects;
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +20,7 @@ use std::time::Duration;
 
 use batcher_core::{BlobSink, Outcome, PutMode, StoreErrorKind};
 use batcher_stores::LocalStore;
-use contract::{listed, payload, whole};
+use objects::{listed, payload, whole};
 use pollster::block_on;
 
 const TASK: &str = "STORES_TEST_TASK";

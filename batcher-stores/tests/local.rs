@@ -8,8 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
-#[allow(dead_code, reason = "only its helpers are used here")]
-mod contract;
+mod objects;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Operation, Outcome, PutMode, ReadRange, StoreErrorKind};
 use batcher_stores::LocalStore;
-use contract::{listed, payload, whole};
+use objects::{listed, payload, whole};
 use pollster::block_on;
 use tempfile::TempDir;
 

@@ -8,13 +8,12 @@
     reason = "tests fail by panicking"
 )]
 
-#[allow(dead_code, reason = "only its helpers are used here")]
-mod contract;
+mod objects;
 
 use batcher_core::{BlobSink, BlobSource, Outcome, PutMode, ReadRange, SinkCapabilities, StoreErrorKind};
 use batcher_stores::OpendalSink;
-use contract::{listed, payload, whole};
 use futures_util::FutureExt;
+use objects::{listed, payload, whole};
 use opendal::{Operator, services};
 use tempfile::TempDir;
 

@@ -1,4 +1,5 @@
-//! Every store keeps the contract, on both flavours of tokio and, where it needs no runtime, without one.
+//! Every store keeps the rules of the conformance suite, on both flavours of tokio and, where it needs no runtime,
+//! without one.
 #![cfg(any(feature = "local", feature = "object-store", feature = "opendal"))]
 #![allow(
     clippy::unwrap_used,
@@ -8,23 +9,25 @@
     reason = "tests fail by panicking"
 )]
 
-mod contract;
-
 use batcher_core::BlobStore;
+use batcher_testkit::conformance::{Finding, SinkOptions, SinkRule};
+use batcher_testkit::sink_conformance;
 
-fn on_tokio(store: &dyn BlobStore) {
+fn on_tokio(rule: SinkRule, store: &dyn BlobStore) -> Finding {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.unwrap().block_on(contract::keep_all(store));
+    runtime.unwrap().block_on(rule.check(store, &SinkOptions::default()))
 }
 
 #[cfg(feature = "local")]
-fn on_one_thread(store: &dyn BlobStore) {
+fn on_one_thread(rule: SinkRule, store: &dyn BlobStore) -> Finding {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.unwrap().block_on(contract::keep_all(store));
+    runtime.unwrap().block_on(rule.check(store, &SinkOptions::default()))
 }
 
-fn without_runtime(store: &dyn BlobStore) {
-    pollster::block_on(contract::keep_all(store));
+fn without_runtime(rule: SinkRule, store: &dyn BlobStore) -> Finding {
+    // One thread would sync a thousand files one after the other.
+    let options = SinkOptions::default().without("long_lists_are_complete");
+    batcher_testkit::block_on(rule.check(store, &options))
 }
 
 #[cfg(feature = "local")]
@@ -32,25 +35,14 @@ mod local {
     use super::*;
     use batcher_stores::LocalStore;
 
-    fn kept(by: fn(&dyn BlobStore)) {
+    fn in_a_directory(rule: SinkRule, by: fn(SinkRule, &dyn BlobStore) -> Finding) -> Finding {
         let directory = tempfile::tempdir().unwrap();
-        by(&LocalStore::new(directory.path()).unwrap());
+        by(rule, &LocalStore::new(directory.path()).unwrap())
     }
 
-    #[test]
-    fn keeps_the_contract() {
-        kept(on_tokio);
-    }
-
-    #[test]
-    fn keeps_the_contract_on_one_thread() {
-        kept(on_one_thread);
-    }
-
-    #[test]
-    fn keeps_the_contract_without_a_runtime() {
-        kept(without_runtime);
-    }
+    sink_conformance!(on_many_threads, |rule| in_a_directory(rule, on_tokio));
+    sink_conformance!(on_one_thread, |rule| in_a_directory(rule, super::on_one_thread));
+    sink_conformance!(without_runtime, |rule| in_a_directory(rule, super::without_runtime));
 }
 
 #[cfg(feature = "object-store")]
@@ -66,33 +58,22 @@ mod object_store {
         ObjectStoreSink::new(Arc::new(InMemory::new()))
     }
 
-    #[test]
-    fn in_memory_keeps_the_contract() {
-        on_tokio(&memory());
-    }
-
-    #[test]
-    fn in_memory_keeps_the_contract_without_a_runtime() {
-        without_runtime(&memory());
-    }
-
-    #[test]
-    fn under_a_prefix_it_keeps_the_contract() {
-        on_tokio(&ObjectStoreSink::new(Arc::new(PrefixStore::new(InMemory::new(), "a b/50%"))));
-    }
-
-    #[test]
-    fn local_files_keep_the_contract() {
+    sink_conformance!(in_memory, |rule| on_tokio(rule, &memory()));
+    sink_conformance!(in_memory_without_runtime, |rule| without_runtime(rule, &memory()));
+    sink_conformance!(under_a_prefix, |rule| {
+        on_tokio(rule, &ObjectStoreSink::new(Arc::new(PrefixStore::new(InMemory::new(), "a b/50%"))))
+    });
+    sink_conformance!(local_files, |rule| {
         let directory = tempfile::tempdir().unwrap();
-        on_tokio(&ObjectStoreSink::new(Arc::new(
-            LocalFileSystem::new_with_prefix(directory.path()).unwrap(),
-        )));
-    }
-
-    #[test]
-    fn with_capabilities_switched_off_it_keeps_the_contract() {
-        on_tokio(&memory().without_create().without_multipart().without_suffix_reads());
-    }
+        let files = LocalFileSystem::new_with_prefix(directory.path()).unwrap();
+        on_tokio(rule, &ObjectStoreSink::new(Arc::new(files)))
+    });
+    sink_conformance!(with_capabilities_switched_off, |rule| {
+        on_tokio(rule, &memory().without_create().without_multipart().without_suffix_reads())
+    });
+    sink_conformance!(with_limits, |rule| {
+        on_tokio(rule, &memory().with_max_put_len(100_000).with_part_limits(1000, 5))
+    });
 }
 
 #[cfg(feature = "opendal")]
@@ -101,21 +82,16 @@ mod opendal {
     use ::opendal::{Operator, services};
     use batcher_stores::OpendalSink;
 
-    #[test]
-    fn memory_keeps_the_contract() {
-        on_tokio(&OpendalSink::new(Operator::new(services::Memory::default()).unwrap()));
-    }
-
-    #[test]
-    fn memory_keeps_the_contract_without_a_runtime() {
-        without_runtime(&OpendalSink::new(Operator::new(services::Memory::default()).unwrap()));
-    }
-
-    #[test]
-    fn files_keep_the_contract() {
+    sink_conformance!(in_memory, |rule| {
+        on_tokio(rule, &OpendalSink::new(Operator::new(services::Memory::default()).unwrap()))
+    });
+    sink_conformance!(in_memory_without_runtime, |rule| {
+        without_runtime(rule, &OpendalSink::new(Operator::new(services::Memory::default()).unwrap()))
+    });
+    sink_conformance!(files, |rule| {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
         let files = services::Fs::default().root(&path("objects")).atomic_write_dir(&path("temporary"));
-        on_tokio(&OpendalSink::new(Operator::new(files).unwrap()));
-    }
+        on_tokio(rule, &OpendalSink::new(Operator::new(files).unwrap()))
+    });
 }
