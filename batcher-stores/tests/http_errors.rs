@@ -143,14 +143,6 @@ fn answers_to_a_write_have_kinds_and_outcomes() {
         (coded(400, "EntityTooLarge"), Create, StoreErrorKind::TooLarge, NotApplied),
         (coded(400, "KeyTooLongError"), Create, StoreErrorKind::TooLarge, NotApplied),
         (coded(400, "AuthorizationHeaderMalformed"), Create, StoreErrorKind::InvalidInput, NotApplied),
-        // Azure's, where another upload was completed meanwhile, or this one by an attempt that was not answered.
-        (coded(400, "InvalidBlockList"), Replace, StoreErrorKind::Unavailable, NotApplied),
-        (
-            vec![answer(500, "", ""), code(400, "InvalidBlockList")],
-            Replace,
-            StoreErrorKind::Unavailable,
-            Unknown,
-        ),
         (vec!["wait".into()], Create, StoreErrorKind::Timeout, Unknown),
         (vec![String::new()], Create, StoreErrorKind::Unavailable, Unknown),
         (vec![String::from("HTTP/1.1 garbage\r\n\r\n")], Create, StoreErrorKind::Unavailable, Unknown),
@@ -161,6 +153,32 @@ fn answers_to_a_write_have_kinds_and_outcomes() {
         assert_eq!((error.kind(), error.outcome()), (kind, outcome), "{mode:?} {shown} {error:?}");
     }
     put(vec![answer(200, "", "")], Create).unwrap();
+}
+
+#[test]
+fn an_upload_that_is_gone_may_have_become_the_object() {
+    for gone in [code(404, "NoSuchUpload"), code(400, "InvalidBlockList")] {
+        let started = answer(200, "", "<Started><UploadId>id</UploadId></Started>");
+        let answers = vec![started.clone(), answer(200, "", ""), gone.clone()];
+        let completed = block_on(async {
+            let store = sink(answers, 0);
+            let mut upload = store.start_multipart("a", PutMode::Replace).await.unwrap();
+            upload.put_part(Payload::from(bytes::Bytes::from_static(b"part"))).await.unwrap();
+            upload.complete().await
+        });
+        let error = completed.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::Unavailable, Outcome::Unknown));
+
+        let put = block_on(async {
+            let store = sink(vec![started, gone], 0);
+            let mut upload = store.start_multipart("a", PutMode::Replace).await.unwrap();
+            upload.put_part(Payload::from(bytes::Bytes::from_static(b"part"))).await
+        });
+        assert_eq!(put.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    // Elsewhere, the same words are about something else.
+    let error = put(vec![code(404, "NoSuchBucket")], PutMode::Replace).unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::NotFound, Outcome::NotApplied));
 }
 
 /// A refused connection: nothing listens there any more.
