@@ -176,6 +176,37 @@ fn a_flush_dropped_at_any_point_loses_nothing_and_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn a_refusal_does_not_undo_what_an_earlier_attempt_may_have_done() {
+    let denied = Fault::RejectBefore(StoreErrorKind::Denied);
+    for (kind, operation) in
+        [Operation::Put, Operation::CompleteMultipart].into_iter().cycle().take(4).enumerate()
+    {
+        for (first, doubtful) in [(denied, false), (Fault::AckLost, true), (Fault::Hang, true)] {
+            let script =
+                FaultScript::new().at(operation, 0, first).at(operation, 1, denied).at(operation, 2, denied);
+            let memory = MemoryStore::new();
+            let mut batcher = deliveries(&memory, &script).swap_remove(kind);
+            add(&mut batcher, &mixed());
+            let expected = if doubtful { Outcome::Unknown } else { Outcome::NotApplied };
+            if first == Fault::Hang {
+                assert_eq!(flush_or_hang(&mut batcher, 7), None);
+            } else {
+                assert_eq!(block_on(batcher.flush(7)).unwrap_err().outcome(), expected, "{kind} {first:?}");
+            }
+            for _ in 0..2 {
+                let error = block_on(batcher.flush(7)).unwrap_err();
+                assert_eq!(error.outcome(), expected, "{kind} {first:?}: {error:?}");
+            }
+            // Of another epoch nothing has been tried yet.
+            let script = FaultScript::new().from_call(operation, 0, denied);
+            let mut fresh = deliveries(&memory, &script).swap_remove(kind);
+            add(&mut fresh, &mixed());
+            assert_eq!(block_on(fresh.flush(8)).unwrap_err().outcome(), Outcome::NotApplied);
+        }
+    }
+}
+
+#[test]
 fn a_retry_writes_the_same_bytes_whatever_was_added_since() {
     let memory = MemoryStore::new();
     let script = FaultScript::new().at(Operation::Put, 0, Fault::AckLost);
