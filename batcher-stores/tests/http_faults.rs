@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 use batcher_testkit::conformance::{self, SinkOptions};
 use bytes::Bytes;
 use fault_proxy::{Fault, Kind, Planned, Proxy};
-use http_scenario::{Case, Connections, Mode, Part, Scale, Way, World, all, on_tokio, pairs, singles};
+use http_scenario::explore::{all, pairs, singles};
+use http_scenario::{Case, Connections, Mode, Part, Scale, Way, World, on_tokio};
 
 /// One fault of each kind that writes can tell apart.
 const OF_WRITES: [Fault; 9] = [

@@ -160,7 +160,8 @@ impl<'a> Case<'a> {
         batcher.add("later", Bytes::from(vec![0; 5])).expect("fits");
         // One more where a busy machine takes too long for the first.
         if self.bounded("flush", batcher.flush(8)).await.is_err() {
-            self.bounded("flush", batcher.flush(8)).await.expect("nothing goes wrong any longer");
+            let _report =
+                self.bounded("flush", batcher.flush(8)).await.expect("nothing goes wrong any longer");
         }
         assert_eq!(self.world.open_uploads().unwrap_or(0), 0, "{self}: uploads are left open");
     }

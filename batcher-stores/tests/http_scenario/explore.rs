@@ -35,7 +35,7 @@ pub(crate) fn pairs(runs: &[(Vec<Planned>, BTreeMap<Kind, usize>)], faults: &[Fa
             // The same two the other way round are another plan only where the one brings the other about.
             let mirrored = runs.iter().any(|(plan, _)| plan[..] == [second]);
             let same = (second.0, second.1) == (first.0, first.1);
-            if !same && !(mirrored && second < first) {
+            if !(same || mirrored && second < first) {
                 pairs.push(vec![first, second]);
             }
         }

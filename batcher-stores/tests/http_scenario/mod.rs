@@ -4,7 +4,7 @@
 
 mod case;
 mod client;
-mod explore;
+pub(crate) mod explore;
 mod world;
 
 use std::collections::BTreeMap;
@@ -14,7 +14,6 @@ use bytes::Bytes;
 
 pub(crate) use case::{Case, Part};
 pub(crate) use client::Connections;
-pub(crate) use explore::{all, pairs, singles};
 pub(crate) use world::World;
 
 /// The object's name.

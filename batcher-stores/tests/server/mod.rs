@@ -1,5 +1,7 @@
 //! The servers that `cargo xtask stores` runs.
 
+#![allow(dead_code, reason = "each test file uses some of it")]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -29,7 +29,7 @@ and exits with its code. The command's standard input is empty.
 Each has a variable, BATCHER_TEST_S3, BATCHER_TEST_MOTO and BATCHER_TEST_AZURE: a URL of batcher_stores::open_url whose
 query holds the options. The buckets are there. Needed: python3 with its venv module; for azure, node 20 and npm.
 
-  cargo xtask stores -- cargo test -p batcher-stores --all-features --test servers
+  cargo xtask stores -- cargo test -p batcher-stores --all-features --test servers --test server_faults
 
 Tests that find no variable say so and pass; with BATCHER_TEST_STORES=required they fail.";
 
