@@ -92,6 +92,8 @@ struct Pending {
     stage: Stage,
     requests: u64,
     uploads: OpenUploads,
+    /// Whether the object may stand in the store.
+    in_doubt: bool,
 }
 
 #[derive(Debug)]
@@ -280,6 +282,7 @@ impl<S: BlobStore> Batcher<S> {
             stage: Stage::Encoding,
             requests: 0,
             uploads: OpenUploads::default(),
+            in_doubt: false,
         });
         Ok(true)
     }
@@ -315,6 +318,7 @@ impl<S: BlobStore> Batcher<S> {
             payload: &sealed.payload,
             requests: &mut pending.requests,
             open: &mut pending.uploads,
+            in_doubt: &mut pending.in_doubt,
         }
         .run()
         .await;

@@ -83,6 +83,9 @@ pub(crate) struct Delivery<'a, S> {
     pub(crate) payload: &'a Payload,
     pub(crate) requests: &'a mut u64,
     pub(crate) open: &'a mut OpenUploads,
+    /// Whether an attempt, of this delivery or of an earlier one, may have made the object or may yet: what a later one
+    /// is refused does not undo it.
+    pub(crate) in_doubt: &'a mut bool,
 }
 
 impl<S: BlobStore> Delivery<'_, S> {
@@ -91,6 +94,7 @@ impl<S: BlobStore> Delivery<'_, S> {
         self.clear_away().await;
         let mut last = None;
         for _ in 0..PHANTOMS {
+            let was_in_doubt = *self.in_doubt;
             match self.write().await {
                 Ok(()) => return Ok(()),
                 Err(error)
@@ -103,7 +107,11 @@ impl<S: BlobStore> Delivery<'_, S> {
                     }
                     last = Some(error);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    *self.in_doubt = was_in_doubt || error.outcome() == Outcome::Unknown;
+                    let error = if was_in_doubt { error.with_outcome(Outcome::Unknown) } else { error };
+                    return Err(error.into());
+                }
             }
         }
         let error =
@@ -135,6 +143,8 @@ impl<S: BlobStore> Delivery<'_, S> {
                 .with_outcome(Outcome::NotApplied));
         }
         self.count();
+        // Before it is waited for, since the future may be dropped.
+        *self.in_doubt = true;
         self.store.put(self.name, self.payload.clone(), self.config.mode).await
     }
 
@@ -184,6 +194,7 @@ impl<S: BlobStore> Delivery<'_, S> {
         }
         self.count();
         self.open.later.extend(self.open.sending.take());
+        *self.in_doubt = true;
         let Some(upload) = self.open.later.last_mut() else { return Ok(()) };
         upload.complete().await?;
         self.open.later.pop();

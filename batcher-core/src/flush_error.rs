@@ -66,7 +66,7 @@ impl FlushError {
         &self.object
     }
 
-    /// Whether the object may stand in the store all the same.
+    /// Whether the object may stand in the store all the same, by this flush or by an earlier one of the same object.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match &*self.kind {

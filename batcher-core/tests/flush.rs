@@ -39,6 +39,22 @@ async fn holds(store: &MemoryStore, object: &str, state: &State) {
     check(&open(store, object, ReadOptions::default()).await, &expected(state)).await;
 }
 
+/// The writes of a flush, small and in parts, in both modes.
+fn deliveries(memory: &MemoryStore, script: &FaultPlan) -> Vec<Batcher<FaultStore<MemoryStore>>> {
+    [(PutMode::Create, u64::MAX), (PutMode::Create, 1), (PutMode::Replace, u64::MAX), (PutMode::Replace, 1)]
+        .into_iter()
+        .map(|(mode, threshold)| {
+            batcher(FaultStore::new(memory.clone(), script.clone()))
+                .put_mode(mode)
+                .multipart_threshold(threshold)
+                .part_len(5000)
+                .parts_in_flight(2)
+                .build()
+                .unwrap()
+        })
+        .collect()
+}
+
 /// Runs a flush until it ends or hangs.
 fn flush_or_hang<S: BlobStore>(batcher: &mut Batcher<S>, epoch: u64) -> Option<bool> {
     let mut flush = pin!(batcher.flush(epoch));
@@ -63,6 +79,37 @@ struct Woken(AtomicUsize);
 impl std::task::Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_refusal_does_not_undo_what_an_earlier_attempt_may_have_done() {
+    let denied = Fault::Reject(StoreErrorKind::Denied);
+    for (kind, operation) in
+        [Operation::Put, Operation::CompleteMultipart].into_iter().cycle().take(4).enumerate()
+    {
+        for (first, doubtful) in [(denied, false), (Fault::AckLost, true), (Fault::Hang, true)] {
+            let script =
+                FaultPlan::new().at(operation, 0, first).at(operation, 1, denied).at(operation, 2, denied);
+            let memory = MemoryStore::new();
+            let mut batcher = deliveries(&memory, &script).swap_remove(kind);
+            add(&mut batcher, &mixed());
+            let expected = if doubtful { Outcome::Unknown } else { Outcome::NotApplied };
+            if first == Fault::Hang {
+                assert_eq!(flush_or_hang(&mut batcher, 7), None);
+            } else {
+                assert_eq!(block_on(batcher.flush(7)).unwrap_err().outcome(), expected, "{kind} {first:?}");
+            }
+            for _ in 0..2 {
+                let error = block_on(batcher.flush(7)).unwrap_err();
+                assert_eq!(error.outcome(), expected, "{kind} {first:?}: {error:?}");
+            }
+            // Of another epoch nothing has been tried yet.
+            let script = FaultPlan::new().from_call(operation, 0, denied);
+            let mut fresh = deliveries(&memory, &script).swap_remove(kind);
+            add(&mut fresh, &mixed());
+            assert_eq!(block_on(fresh.flush(8)).unwrap_err().outcome(), Outcome::NotApplied);
+        }
     }
 }
 

@@ -30,7 +30,8 @@ const PART_LIMITS: (u64, u64) = (5 << 20, 10_000);
 /// # Names
 ///
 /// An object's name stands for itself: `a b/50%/é` is the key `a b/50%/é`, never an encoding of it.
-/// `object_store::local::LocalFileSystem` refuses names that end in `#` and digits.
+/// `object_store::local::LocalFileSystem` refuses names that end in `#` and digits. Azure takes a backslash for a slash, so
+/// that two names would be one object: see [`without_backslashes`](Self::without_backslashes).
 ///
 /// # Errors
 ///
@@ -70,6 +71,7 @@ pub struct ObjectStoreSink {
     store: Arc<dyn ObjectStore>,
     capabilities: SinkCapabilities,
     suffixes: bool,
+    backslashes: bool,
 }
 
 impl ObjectStoreSink {
@@ -84,7 +86,7 @@ impl ObjectStoreSink {
             .with_multipart(true)
             .with_delete(true)
             .with_part_limits(min_part_len, max_parts);
-        Self { store, capabilities, suffixes: true }
+        Self { store, capabilities, suffixes: true, backslashes: true }
     }
 
     /// Declares that the store cannot create conditionally, as an S3 client with conditional puts disabled or a
@@ -110,6 +112,14 @@ impl ObjectStoreSink {
         self
     }
 
+    /// Declares that the store takes a backslash in a name for a slash, as Azure and SeaweedFS; such names are then
+    /// [`InvalidInput`](StoreErrorKind::InvalidInput), without asking the store.
+    #[must_use]
+    pub fn without_backslashes(mut self) -> Self {
+        self.backslashes = false;
+        self
+    }
+
     /// States the longest object in bytes that one put takes; a longer one is refused without asking the store.
     #[must_use]
     pub fn with_max_put_len(mut self, bytes: u64) -> Self {
@@ -123,6 +133,16 @@ impl ObjectStoreSink {
         self.capabilities = self.capabilities.with_part_limits(min_part_len, max_parts);
         self
     }
+
+    fn path(&self, name: &str, operation: Operation) -> Result<Path, StoreError> {
+        check_name(name, operation)?;
+        let invalid = || StoreError::new(StoreErrorKind::InvalidInput, operation, name);
+        if !self.backslashes && name.contains('\\') {
+            return Err(invalid().with_source("this store takes a backslash for a slash"));
+        }
+        // Parsed, not converted: `Path::from` would percent-encode.
+        Path::parse(name).map_err(|error| invalid().with_source(error))
+    }
 }
 
 /// By the store's display form: some stores' debug forms hold credentials.
@@ -132,6 +152,7 @@ impl fmt::Debug for ObjectStoreSink {
             .field("store", &format_args!("{}", self.store))
             .field("capabilities", &self.capabilities)
             .field("suffixes", &self.suffixes)
+            .field("backslashes", &self.backslashes)
             .finish()
     }
 }
@@ -143,7 +164,7 @@ impl BlobSink for ObjectStoreSink {
     }
 
     async fn put(&self, name: &str, payload: Payload, mode: PutMode) -> Result<(), StoreError> {
-        let path = path(name, Operation::Put)?;
+        let path = self.path(name, Operation::Put)?;
         let theirs = match mode {
             PutMode::Replace => TheirMode::Overwrite,
             PutMode::Create if self.capabilities.create => TheirMode::Create,
@@ -167,7 +188,7 @@ impl BlobSink for ObjectStoreSink {
         name: &str,
         mode: PutMode,
     ) -> Result<Box<dyn MultipartUpload>, StoreError> {
-        let path = path(name, Operation::StartMultipart)?;
+        let path = self.path(name, Operation::StartMultipart)?;
         if mode == PutMode::Create || !self.capabilities.multipart {
             return Err(StoreError::new(StoreErrorKind::Unsupported, Operation::StartMultipart, name));
         }
@@ -180,7 +201,7 @@ impl BlobSink for ObjectStoreSink {
     }
 
     async fn delete(&self, name: &str) -> Result<(), StoreError> {
-        let path = path(name, Operation::Delete)?;
+        let path = self.path(name, Operation::Delete)?;
         let deleted = self.store.delete(&path).await;
         match deleted.map_err(|error| store_error(error, Operation::Delete, name, false)) {
             Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
@@ -196,7 +217,7 @@ impl BlobSource for ObjectStoreSink {
     }
 
     async fn read(&self, name: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
-        let path = path(name, Operation::Read)?;
+        let path = self.path(name, Operation::Read)?;
         if !self.suffixes && matches!(range, ReadRange::Suffix(_)) {
             return Err(StoreError::new(StoreErrorKind::Unsupported, Operation::Read, name));
         }
@@ -204,7 +225,7 @@ impl BlobSource for ObjectStoreSink {
     }
 
     async fn size(&self, name: &str) -> Result<u64, StoreError> {
-        let path = path(name, Operation::Size)?;
+        let path = self.path(name, Operation::Size)?;
         let meta = self.store.head(&path).await;
         Ok(meta.map_err(|error| store_error(error, Operation::Size, name, false))?.size)
     }
@@ -212,7 +233,7 @@ impl BlobSource for ObjectStoreSink {
     fn list(&self, prefix: &str) -> BoxStream<'_, Result<ObjectInfo, StoreError>> {
         let parent = match prefix.rsplit_once('/') {
             None => None,
-            Some((parent, _)) => match path(parent, Operation::List) {
+            Some((parent, _)) => match self.path(parent, Operation::List) {
                 Ok(parent) => Some(parent),
                 // No object's name begins like that.
                 Err(_) => return stream::empty().boxed(),
@@ -231,13 +252,6 @@ impl BlobSource for ObjectStoreSink {
             })
             .boxed()
     }
-}
-
-fn path(name: &str, operation: Operation) -> Result<Path, StoreError> {
-    check_name(name, operation)?;
-    // Parsed, not converted: `Path::from` would percent-encode.
-    Path::parse(name)
-        .map_err(|error| StoreError::new(StoreErrorKind::InvalidInput, operation, name).with_source(error))
 }
 
 /// The same chunks, uncopied.

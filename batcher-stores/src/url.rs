@@ -27,7 +27,7 @@ use self::remote::open as open_remote;
 /// `options` are the keys and values of the `object_store` client, in any case: `aws_access_key_id`,
 /// `endpoint`, `allow_http`, `conditional_put`, …; none is taken from the environment. What a client is known not
 /// to do is declared: no create for WebDAV and for S3 with `conditional_put=disabled`, no multipart for WebDAV, no
-/// suffix reads for Azure. Nothing is asked of the network until the store is used.
+/// suffix reads and no backslashes in names for Azure. Nothing is asked of the network until the store is used.
 ///
 /// # Errors
 ///

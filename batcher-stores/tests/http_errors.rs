@@ -155,6 +155,32 @@ fn answers_to_a_write_have_kinds_and_outcomes() {
     put(vec![answer(200, "", "")], Create).unwrap();
 }
 
+#[test]
+fn an_upload_that_is_gone_may_have_become_the_object() {
+    for gone in [code(404, "NoSuchUpload"), code(400, "InvalidBlockList")] {
+        let started = answer(200, "", "<Started><UploadId>id</UploadId></Started>");
+        let answers = vec![started.clone(), answer(200, "", ""), gone.clone()];
+        let completed = block_on(async {
+            let store = sink(answers, 0);
+            let mut upload = store.start_multipart("a", PutMode::Replace).await.unwrap();
+            upload.put_part(Payload::from(bytes::Bytes::from_static(b"part"))).await.unwrap();
+            upload.complete().await
+        });
+        let error = completed.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::Unavailable, Outcome::Unknown));
+
+        let put = block_on(async {
+            let store = sink(vec![started, gone], 0);
+            let mut upload = store.start_multipart("a", PutMode::Replace).await.unwrap();
+            upload.put_part(Payload::from(bytes::Bytes::from_static(b"part"))).await
+        });
+        assert_eq!(put.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    // Elsewhere, the same words are about something else.
+    let error = put(vec![code(404, "NoSuchBucket")], PutMode::Replace).unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::NotFound, Outcome::NotApplied));
+}
+
 /// A refused connection: nothing listens there any more.
 #[test]
 fn no_server_is_unavailable() {

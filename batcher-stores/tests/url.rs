@@ -128,6 +128,9 @@ fn azure_reads_no_suffixes() {
     let keys = [("account_name", "a"), ("account_key", "a2V5")];
     let store = open("az://container/p", &keys).unwrap();
     assert!(!store.reads_suffixes() && store.capabilities().create);
+    // Azure would take it for a slash, and two names for one object.
+    let error = pollster::block_on(store.size(r"a\b")).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::InvalidInput);
     assert_eq!(refused("az://container", &[("aws_region", "x")]), StoreErrorKind::InvalidInput);
 }
 

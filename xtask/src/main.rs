@@ -1,6 +1,10 @@
 //! Development tasks: `cargo xtask` lists them.
 
 mod demo;
+mod failure;
+mod progress;
+#[cfg(unix)]
+mod stores;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -12,11 +16,19 @@ struct Task {
     run: fn(Vec<OsString>) -> ExitCode,
 }
 
-const TASKS: &[Task] = &[Task {
-    name: "demo",
-    about: "run a NEXMark job with checkpoints, kill it, and compare it with an uninterrupted run",
-    run: demo::run,
-}];
+const TASKS: &[Task] = &[
+    Task {
+        name: "demo",
+        about: "run a NEXMark job with checkpoints, kill it, and compare it with an uninterrupted run",
+        run: demo::run,
+    },
+    #[cfg(unix)]
+    Task {
+        name: "stores",
+        about: "run real S3 and Azure servers on this machine, alone or around a command",
+        run: stores::run,
+    },
+];
 
 /// The exit code for arguments that make no sense.
 const USAGE: u8 = 2;

@@ -51,6 +51,12 @@ impl Answer {
         self.first_attempt && (400..500).contains(&self.status) && !matches!(self.status, 408 | 409 | 412)
     }
 
+    /// Whether it says that there is no such upload in parts: it was completed by an attempt that was not answered, or
+    /// given up by somebody, or, on Azure, where a name has one list of parts, by the completion of another.
+    pub(super) fn lacks_the_upload(&self) -> bool {
+        matches!(self.code.as_deref(), Some("NoSuchUpload" | "InvalidBlockList"))
+    }
+
     /// What the caller would do.
     pub(super) fn kind(&self) -> StoreErrorKind {
         // S3 answers some of these with a plain 400.

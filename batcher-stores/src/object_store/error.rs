@@ -9,7 +9,11 @@ use crate::io_error;
 /// Says what `error` means to the caller of `operation`; `create` where it must not overwrite.
 pub(super) fn store_error(error: Error, operation: Operation, name: &str, create: bool) -> StoreError {
     let answer = Answer::find(&error);
+    let uploads = matches!(operation, Operation::PutPart | Operation::CompleteMultipart);
+    let lacks_the_upload = uploads && answer.as_ref().is_some_and(Answer::lacks_the_upload);
     let kind = match &error {
+        // A new upload may do.
+        _ if lacks_the_upload => StoreErrorKind::Unavailable,
         Error::NotFound { .. } => StoreErrorKind::NotFound,
         Error::AlreadyExists { .. } | Error::Precondition { .. } if create => StoreErrorKind::AlreadyExists,
         // Another request to the same object is in the way.
@@ -34,6 +38,7 @@ pub(super) fn store_error(error: Error, operation: Operation, name: &str, create
     );
     let refused = !asked
         || (kind != StoreErrorKind::AlreadyExists
+            && !lacks_the_upload
             && answer.as_ref().is_some_and(Answer::refuses_the_first_attempt));
     let writes = matches!(
         operation,

@@ -13,7 +13,7 @@ use super::error::store_error;
 /// Room taken for a reply before any of it has come; what really comes may grow beyond it.
 const MAX_RESERVE: u64 = 64 << 20;
 
-/// The largest range end that is sent: servers that count in signed numbers refuse more.
+/// The largest range end or suffix that is sent: servers that count in signed numbers refuse more.
 const MAX_END: u64 = u64::MAX >> 1;
 
 /// Reads a range by the contract of `BlobSource::read`.
@@ -30,7 +30,7 @@ pub(super) async fn read(
         ReadRange::Suffix(0) => None,
         ReadRange::Bounded(bytes) if bytes.end > MAX_END => Some(GetRange::Offset(bytes.start)),
         ReadRange::Bounded(bytes) => Some(GetRange::Bounded(bytes.clone())),
-        ReadRange::Suffix(bytes) => Some(GetRange::Suffix(*bytes)),
+        ReadRange::Suffix(bytes) => Some(GetRange::Suffix((*bytes).min(MAX_END))),
     };
     let Some(asked) = asked else {
         return Ok(nothing(store.head(path).await.map_err(failed)?));

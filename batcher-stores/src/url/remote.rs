@@ -30,7 +30,9 @@ pub(super) fn open(url: &Url, options: Vec<(String, String)>) -> Result<Arc<dyn 
     Ok(Arc::new(match scheme {
         ObjectStoreScheme::AmazonS3 if creates => sink.with_max_put_len(MAX_PUT_LEN),
         ObjectStoreScheme::AmazonS3 => sink.with_max_put_len(MAX_PUT_LEN).without_create(),
-        ObjectStoreScheme::MicrosoftAzure => sink.with_max_put_len(MAX_PUT_LEN).without_suffix_reads(),
+        ObjectStoreScheme::MicrosoftAzure => {
+            sink.with_max_put_len(MAX_PUT_LEN).without_suffix_reads().without_backslashes()
+        }
         ObjectStoreScheme::Http => sink.without_create().without_multipart(),
         _ => sink,
     }))

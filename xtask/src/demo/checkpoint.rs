@@ -18,11 +18,11 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::failure::Failure;
 use super::job::Job;
 use super::message::{Restored, Saved};
 use super::options::{CodecName, Plan};
 use super::pool::Pool;
+use crate::failure::Failure;
 
 /// What makes a checkpoint complete.
 #[derive(Debug, Serialize, Deserialize)]

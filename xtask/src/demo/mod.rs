@@ -1,13 +1,11 @@
 //! `cargo xtask demo`: a stateful job that is killed, restored from its checkpoints, and ends as if nothing had happened.
 
 mod checkpoint;
-mod failure;
 mod job;
 mod kill;
 mod message;
 mod options;
 mod pool;
-mod progress;
 mod report;
 mod supervisor;
 mod worker;
@@ -19,14 +17,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use batcher::{StoreErrorKind, open_url};
-use failure::{Failure, describe};
 use job::{Job, Summary};
 use kill::KillPlan;
 use options::{HELP, Options, Plan};
-use progress::Progress;
 use report::Report;
 
 use crate::USAGE;
+use crate::failure::{Failure, describe};
+use crate::progress::Progress;
 
 /// Runs the demo, or, told so by the first argument, one of its workers.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {

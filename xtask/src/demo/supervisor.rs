@@ -6,13 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::failure::Failure;
 use super::job::Summary;
 use super::kill::KillPlan;
 use super::message::{Message, Restored, Saved};
 use super::options::Plan;
-use super::progress::Progress;
 use super::worker::WORKER;
+use crate::failure::Failure;
+use crate::progress::Progress;
 
 /// How long the first checkpoint is taken to last, for killing in the middle of it.
 const FIRST_CHECKPOINT: Duration = Duration::from_millis(50);

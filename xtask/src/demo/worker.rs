@@ -5,10 +5,10 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use super::checkpoint::Checkpoints;
-use super::failure::{Failure, describe};
 use super::job::{Job, events};
 use super::message::Message;
 use super::options::Plan;
+use crate::failure::{Failure, describe};
 
 /// The task name's argument that makes a process a worker.
 pub(super) const WORKER: &str = "worker";

@@ -9,25 +9,30 @@ const TERMINAL_PAUSE: Duration = Duration::from_millis(50);
 
 /// Writes to standard error, so that the report alone is on standard output.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     terminal: bool,
     last: Option<Instant>,
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { terminal: io::stderr().is_terminal(), last: None }
     }
 
     /// Says how far a run is; most calls write nothing.
-    pub(super) fn update(&mut self, what: &str, events: u64, of: u64) {
+    pub(crate) fn update(&mut self, what: &str, events: u64, of: u64) {
+        let percent = events * 100 / of.max(1);
+        self.status(|| format!("{what}: {events} of {of} events, {percent} %"));
+    }
+
+    /// Says what goes on, in a line that the next one replaces; most calls write nothing.
+    pub(crate) fn status(&mut self, line: impl FnOnce() -> String) {
         let pause = if self.terminal { TERMINAL_PAUSE } else { PLAIN_PAUSE };
         if self.last.is_some_and(|last| last.elapsed() < pause) {
             return;
         }
         self.last = Some(Instant::now());
-        let percent = events * 100 / of.max(1);
-        let line = format!("{what}: {events} of {of} events, {percent} %");
+        let line = line();
         if self.terminal {
             // Back to the start of the line, and clear what stands there.
             self.write(&format!("\r\x1b[K{line}"));
@@ -37,7 +42,7 @@ impl Progress {
     }
 
     /// Writes a line that stays.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let clear = if self.terminal { "\r\x1b[K" } else { "" };
         self.write(&format!("{clear}{line}\n"));
     }

@@ -1,11 +1,11 @@
-//! Whatever ends the demo early.
+//! Whatever ends a task early.
 
 use std::error::Error;
 
-pub(super) type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// The error with all its causes, in one line.
-pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
