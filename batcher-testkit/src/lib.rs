@@ -27,6 +27,7 @@
 mod block_on;
 mod call_counts;
 mod cancellation_point;
+pub mod corpus;
 mod fault_script;
 mod faults;
 mod memory;

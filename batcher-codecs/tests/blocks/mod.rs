@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses some of it")]
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use batcher_core::Codec;
+use batcher_testkit::corpus::BlobKind;
+use bytes::Bytes;
 
 /// The longest of [`lengths`]: three LZ4 blocks.
 const MAX_LEN: usize = 9 << 20;
@@ -30,50 +32,22 @@ pub(crate) fn lengths() -> Vec<usize> {
     (0..40).chain(edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1])).chain([MAX_LEN]).collect()
 }
 
-/// Rows as a processor keeps them: they compress to about half.
+/// Rows as a processor keeps them: they compress to less than two thirds.
 pub(crate) fn rows(len: usize) -> &'static [u8] {
-    static ROWS: OnceLock<Vec<u8>> = OnceLock::new();
-    let rows = ROWS.get_or_init(|| {
-        let mut noise = Noise(1);
-        let mut rows = Vec::new();
-        let mut key = 0_u64;
-        while rows.len() < MAX_LEN {
-            key += 1 + noise.next() % 3;
-            rows.extend(format!("user-{key:010}:").as_bytes());
-            rows.extend((noise.next() % 1000).to_le_bytes());
-            rows.extend((1_700_000_000_000 + noise.next() % 60_000).to_le_bytes());
-        }
-        rows
-    });
-    &rows[..len]
+    static ROWS: LazyLock<Bytes> = LazyLock::new(|| BlobKind::Rows.blob(1, MAX_LEN));
+    &ROWS[..len]
 }
 
 /// Bytes that do not compress.
 pub(crate) fn noise(len: usize) -> &'static [u8] {
-    static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
-    let noise = NOISE.get_or_init(|| {
-        let mut noise = Noise(2);
-        (0..MAX_LEN / 8).flat_map(|_| noise.next().to_le_bytes()).collect()
-    });
-    &noise[..len]
+    static NOISE: LazyLock<Bytes> = LazyLock::new(|| BlobKind::Noise.blob(2, MAX_LEN));
+    &NOISE[..len]
 }
 
 /// One block of each kind.
 pub(crate) fn kinds(len: usize) -> [&'static [u8]; 3] {
     static ZEROS: [u8; MAX_LEN] = [0; MAX_LEN];
     [&ZEROS[..len], rows(len), noise(len)]
-}
-
-/// A xorshift generator.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
 }
 
 pub(crate) fn encode(codec: &dyn Codec, block: &[u8]) -> Vec<u8> {
