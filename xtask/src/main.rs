@@ -1,5 +1,6 @@
 //! Development tasks: `cargo xtask` lists them.
 
+mod coverage;
 mod demo;
 
 use std::ffi::OsString;
@@ -12,11 +13,18 @@ struct Task {
     run: fn(Vec<OsString>) -> ExitCode,
 }
 
-const TASKS: &[Task] = &[Task {
-    name: "demo",
-    about: "run a NEXMark job with checkpoints, kill it, and compare it with an uninterrupted run",
-    run: demo::run,
-}];
+const TASKS: &[Task] = &[
+    Task {
+        name: "coverage",
+        about: "run core's tests with counters, and list the lines and branches that they do not reach",
+        run: coverage::run,
+    },
+    Task {
+        name: "demo",
+        about: "run a NEXMark job with checkpoints, kill it, and compare it with an uninterrupted run",
+        run: demo::run,
+    },
+];
 
 /// The exit code for arguments that make no sense.
 const USAGE: u8 = 2;
