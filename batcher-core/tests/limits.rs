@@ -1,0 +1,189 @@
+//! The limits of the format, to the byte: what is at a limit is read, and what is over it refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod forge;
+
+use async_trait::async_trait;
+use batcher_codecs::registry;
+use batcher_core::{
+    BatchReader, BlobSource, Operation, Problem, ReadError, ReadErrorKind, ReadOptions, ReadRange, ReadReply,
+    Section, StoreError,
+};
+use batcher_testkit::{MemoryStore, block_on};
+use bytes::Bytes;
+use forge::{Forge, Page, empty_blobs, trailer};
+use futures_util::TryStreamExt;
+
+fn store(object: Vec<u8>) -> MemoryStore {
+    let store = MemoryStore::new();
+    store.insert("o", object);
+    store
+}
+
+fn open(source: impl BlobSource + 'static) -> Result<BatchReader, ReadError> {
+    block_on(BatchReader::open(source, "o", &registry()))
+}
+
+/// The section and problem of a corruption.
+fn corrupt(error: &ReadError) -> (Section, &Problem) {
+    let ReadErrorKind::Corrupt(corruption) = error.kind() else { panic!("{error:?}") };
+    (corruption.section, &corruption.problem)
+}
+
+fn page<'a>(keys: impl IntoIterator<Item = &'a str>, separator: &str) -> Page {
+    let (content, entries) = empty_blobs(keys);
+    Page { content, entries, separator: separator.into() }
+}
+
+#[test]
+fn a_forged_object_is_one() {
+    let mut content = Vec::new();
+    forge::prefixed(&mut content, b"", b"a");
+    content.extend_from_slice(&[3, 0]);
+    forge::prefixed(&mut content, b"a", b"ab");
+    content.extend_from_slice(&[2, 0]);
+    let pages = vec![Page { content, entries: 2, separator: Vec::new() }, page(["b", "c"], "b")];
+    let forged = Forge { pages, blob_bytes: 5, stream: b"12345".to_vec() }.object();
+    let reader = open(store(forged)).unwrap();
+    let blobs: Vec<_> = block_on(reader.blobs().try_collect()).unwrap();
+    let expected = [("a", "123"), ("b", ""), ("c", ""), ("ab", "45")];
+    let mut blobs: Vec<_> = blobs.iter().map(|(key, blob)| (key.as_str(), &blob[..])).collect();
+    blobs.sort_by_key(|(key, _)| (key.len(), *key));
+    assert_eq!(blobs, expected.map(|(key, blob)| (key, blob.as_bytes())));
+    assert_eq!(block_on(reader.verify()).unwrap().blobs, 4);
+}
+
+#[test]
+fn keys_of_a_page_unfold_to_so_much_and_no_more() {
+    let prefix = "k".repeat(65_533);
+    let mut keys: Vec<_> = (0..1024).map(|n| format!("{prefix}{n:03x}")).collect();
+    // 64 MiB exactly.
+    let read = |keys: &[String]| {
+        let forged =
+            Forge { pages: vec![page(keys.iter().map(String::as_str), "")], blob_bytes: 0, stream: vec![] };
+        let reader = open(store(forged.object())).unwrap();
+        block_on(reader.get(&keys[keys.len() - 1]))
+    };
+    assert_eq!(read(&keys).unwrap().unwrap(), "");
+    keys.insert(0, "a".into());
+    let error = read(&keys).unwrap_err();
+    let (section, problem) = corrupt(&error);
+    assert_eq!(section, Section::KeyPage(0));
+    assert!(matches!(problem, Problem::Limit { claimed: 67_108_865, limit: 67_108_864, .. }), "{problem:?}");
+}
+
+#[test]
+fn separators_unfold_to_so_much_and_no_more() {
+    let prefix = "s".repeat(65_532);
+    let separator = |n: usize| if n == 0 { String::new() } else { format!("{prefix}{n:04x}") };
+    let opened = |pages: usize| {
+        let pages = (0..pages).map(|n| page([""], &separator(n))).collect();
+        open(store(Forge { pages, blob_bytes: 0, stream: vec![] }.object()))
+    };
+    // 4096 separators of 64 KiB, and the empty one of the first page.
+    assert_eq!(opened(4097).unwrap().len(), 4097);
+    let error = opened(4098).unwrap_err();
+    let (section, problem) = corrupt(&error);
+    assert_eq!(section, Section::Root);
+    assert!(matches!(problem, Problem::Limit { limit: 268_435_456, .. }), "{problem:?}");
+}
+
+#[test]
+fn an_object_without_keys_has_none() {
+    let reader = open(store(Forge { pages: vec![], blob_bytes: 0, stream: vec![] }.object())).unwrap();
+    block_on(async {
+        assert!(reader.is_empty() && reader.get("").await.unwrap().is_none());
+        assert!(reader.chunks("a").await.unwrap().is_none());
+        assert_eq!(reader.get_many(&["a", ""]).await.unwrap(), [None, None]);
+        assert_eq!(reader.keys().try_collect::<Vec<_>>().await.unwrap(), []);
+        assert_eq!(reader.verify().await.unwrap().blobs, 0);
+    });
+}
+
+#[test]
+fn counts_that_contradict_each_other_are_the_roots_problem() {
+    let one = || vec![page(["k"], "")];
+    for (pages, blob_bytes, stream) in [(one(), 5, vec![]), (vec![], 5, vec![]), (vec![], 0, vec![1])] {
+        let error = open(store(Forge { pages, blob_bytes, stream }.object())).unwrap_err();
+        let (section, problem) = corrupt(&error);
+        assert_eq!(section, Section::Root);
+        assert!(matches!(problem, Problem::Malformed(_)), "{problem:?}");
+    }
+}
+
+#[test]
+fn pages_used_last_are_kept_and_old_ones_are_read_again() {
+    // Two of them are more than is kept of a kind, each alone is less.
+    let long = |first: char| -> Vec<String> {
+        (0..2500)
+            .map(|n| format!("{first}{n:04}{}", format!("{n:x}").repeat(1000)[..1000].to_owned()))
+            .collect()
+    };
+    let keys = ['a', 'b', 'c'].map(long);
+    let pages = keys
+        .iter()
+        .zip(["", "b", "c"])
+        .map(|(keys, separator)| page(keys.iter().map(String::as_str), separator));
+    let forged = Forge { pages: pages.collect(), blob_bytes: 0, stream: vec![] };
+    let store = store(forged.object());
+    let options = ReadOptions::default().with_first_read_len(100);
+    let reader = block_on(BatchReader::open_with(store.clone(), "o", &registry(), options)).unwrap();
+    let opened = store.requests(Operation::Read);
+    let mut reads = Vec::new();
+    for page in [0, 0, 1, 1, 0, 2] {
+        assert_eq!(block_on(reader.get(&keys[page][7])).unwrap().unwrap(), "");
+        reads.push(store.requests(Operation::Read) - opened);
+    }
+    assert_eq!(reads, [1, 1, 2, 2, 3, 4]);
+}
+
+/// An object that is nothing but its length and its trailer.
+#[derive(Debug)]
+struct Vast {
+    object_len: u64,
+    trailer: Bytes,
+}
+
+#[async_trait]
+impl BlobSource for Vast {
+    async fn read(&self, _name: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
+        let range = range.resolve(self.object_len);
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).expect("within memory")];
+        if range.end == self.object_len {
+            let from_end = bytes.len() - self.trailer.len();
+            bytes[from_end..].copy_from_slice(&self.trailer);
+        }
+        Ok(ReadReply { bytes: bytes.into(), object_len: self.object_len, version: None })
+    }
+    async fn size(&self, _name: &str) -> Result<u64, StoreError> {
+        Ok(self.object_len)
+    }
+}
+
+#[test]
+fn a_root_is_so_long_and_no_longer() {
+    let opened = |root_len: u64| {
+        let object_len = 1 << 40;
+        let trailer = trailer(object_len, object_len - 56 - root_len, 1, 2).into();
+        open(Vast { object_len, trailer }).unwrap_err()
+    };
+    let error = opened((128 << 20) + 1);
+    assert!(
+        matches!(
+            corrupt(&error),
+            (Section::Trailer, Problem::Limit { claimed: 134_217_729, limit: 134_217_728, .. })
+        ),
+        "{error:?}"
+    );
+    // Read, and found not to be the one that the trailer means.
+    let error = opened(128 << 20);
+    assert!(matches!(corrupt(&error), (Section::Root, Problem::Checksum { .. })), "{error:?}");
+    let error = opened(0);
+    assert!(matches!(corrupt(&error), (Section::Trailer, Problem::Malformed(_))), "{error:?}");
+}
