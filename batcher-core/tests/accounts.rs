@@ -7,10 +7,13 @@
     reason = "tests fail by panicking"
 )]
 
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+
 use batcher_codecs::{Lz4, Lz4Block, Raw};
 use batcher_core::{
-    BatchId, Batcher, Codec, CodecError, CodecId, ConfigError, FlushErrorKind, MAX_CODEC_PARAMS,
-    MAX_WRITER_LEN, Operation, Outcome, PutMode, StoreErrorKind,
+    BatchId, Batcher, Codec, CodecError, CodecId, ConfigError, Executor, FlushErrorKind, Job,
+    MAX_CODEC_PARAMS, MAX_WRITER_LEN, Operation, Outcome, PutMode, StoreErrorKind,
 };
 use batcher_testkit::{Fault, FaultScript, FaultStore, MemoryStore, block_on};
 
@@ -220,4 +223,61 @@ fn a_codec_that_refuses_its_work_is_not_worth_a_retry() {
     assert!(matches!(error.kind(), FlushErrorKind::Encode(CodecError::Params { .. })), "{error:?}");
     assert_eq!((error.is_retryable(), error.outcome()), (false, Outcome::NotApplied));
     assert_eq!(batcher.len(), 1);
+}
+
+/// Says when it begins, and goes on when told.
+#[derive(Debug)]
+struct Slow {
+    begun: mpsc::Sender<()>,
+    go_on: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Codec for Slow {
+    fn id(&self) -> CodecId {
+        Raw.id()
+    }
+    fn max_frame_len(&self, block_len: usize) -> usize {
+        Raw.max_frame_len(block_len)
+    }
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+        self.begun.send(()).unwrap();
+        self.go_on.lock().unwrap().recv().unwrap();
+        Raw.encode(block, frame)
+    }
+    fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
+        Raw.decode(frame, block)
+    }
+}
+
+/// Runs jobs on threads of their own, to be waited for.
+#[derive(Clone, Debug, Default)]
+struct Threads(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Executor for Threads {
+    fn execute(&self, job: Job) {
+        self.0.lock().unwrap().push(std::thread::spawn(job));
+    }
+}
+
+#[test]
+fn what_is_discarded_while_it_is_being_encoded_is_off_the_account() {
+    let (begun, has_begun) = mpsc::channel();
+    let (tell, go_on) = mpsc::channel();
+    let threads = Threads::default();
+    let mut batcher = Batcher::builder(Slow { begun, go_on: Mutex::new(go_on) }, MemoryStore::new())
+        .block_len(900)
+        .memory_limit(1000)
+        .executor(threads.clone())
+        .build()
+        .unwrap();
+    for _ in 0..5 {
+        batcher.add("k", vec![0; 900]).unwrap();
+        has_begun.recv().unwrap();
+        assert!(batcher.add("l", vec![0; 900]).is_err(), "full");
+        assert_eq!(batcher.discard(), 1);
+        tell.send(()).unwrap();
+        let thread = threads.0.lock().unwrap().pop().unwrap();
+        thread.join().unwrap();
+    }
+    assert!(batcher.is_empty());
 }

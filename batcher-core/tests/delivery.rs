@@ -290,3 +290,13 @@ fn where_replacing_is_asked_for_nothing_is_read_back() {
     assert_eq!(memory.requests(Operation::Read), 0);
     holds(&memory, &report.receipts[0].object);
 }
+
+#[test]
+fn a_payload_keeps_no_empty_chunks() {
+    let chunks = ["", "one", "", "two", ""].map(|chunk| bytes::Bytes::from_static(chunk.as_bytes()));
+    let payload: batcher_core::Payload = chunks.into_iter().collect();
+    assert_eq!((payload.len(), payload.chunks().len()), (6, 2));
+    assert_eq!(payload.to_bytes(), "onetwo");
+    let empty: batcher_core::Payload = bytes::Bytes::new().into();
+    assert!(empty.is_empty() && empty.chunks().is_empty() && !payload.is_empty());
+}

@@ -49,7 +49,7 @@ fn a_forged_object_is_one() {
     forge::prefixed(&mut content, b"a", b"ab");
     content.extend_from_slice(&[2, 0]);
     let pages = vec![Page { content, entries: 2, separator: Vec::new() }, page(["b", "c"], "b")];
-    let forged = Forge { pages, blob_bytes: 5, stream: b"12345".to_vec() }.object();
+    let forged = Forge { pages, blob_bytes: 5, stream: b"12345".to_vec(), ..Forge::default() }.object();
     let reader = open(store(forged)).unwrap();
     let blobs: Vec<_> = block_on(reader.blobs().try_collect()).unwrap();
     let expected = [("a", "123"), ("b", ""), ("c", ""), ("ab", "45")];
@@ -65,8 +65,7 @@ fn keys_of_a_page_unfold_to_so_much_and_no_more() {
     let mut keys: Vec<_> = (0..1024).map(|n| format!("{prefix}{n:03x}")).collect();
     // 64 MiB exactly.
     let read = |keys: &[String]| {
-        let forged =
-            Forge { pages: vec![page(keys.iter().map(String::as_str), "")], blob_bytes: 0, stream: vec![] };
+        let forged = Forge { pages: vec![page(keys.iter().map(String::as_str), "")], ..Forge::default() };
         let reader = open(store(forged.object())).unwrap();
         block_on(reader.get(&keys[keys.len() - 1]))
     };
@@ -84,7 +83,7 @@ fn separators_unfold_to_so_much_and_no_more() {
     let separator = |n: usize| if n == 0 { String::new() } else { format!("{prefix}{n:04x}") };
     let opened = |pages: usize| {
         let pages = (0..pages).map(|n| page([""], &separator(n))).collect();
-        open(store(Forge { pages, blob_bytes: 0, stream: vec![] }.object()))
+        open(store(Forge { pages, ..Forge::default() }.object()))
     };
     // 4096 separators of 64 KiB, and the empty one of the first page.
     assert_eq!(opened(4097).unwrap().len(), 4097);
@@ -96,7 +95,7 @@ fn separators_unfold_to_so_much_and_no_more() {
 
 #[test]
 fn an_object_without_keys_has_none() {
-    let reader = open(store(Forge { pages: vec![], blob_bytes: 0, stream: vec![] }.object())).unwrap();
+    let reader = open(store(Forge::default().object())).unwrap();
     block_on(async {
         assert!(reader.is_empty() && reader.get("").await.unwrap().is_none());
         assert!(reader.chunks("a").await.unwrap().is_none());
@@ -110,11 +109,46 @@ fn an_object_without_keys_has_none() {
 fn counts_that_contradict_each_other_are_the_roots_problem() {
     let one = || vec![page(["k"], "")];
     for (pages, blob_bytes, stream) in [(one(), 5, vec![]), (vec![], 5, vec![]), (vec![], 0, vec![1])] {
-        let error = open(store(Forge { pages, blob_bytes, stream }.object())).unwrap_err();
+        let error =
+            open(store(Forge { pages, blob_bytes, stream, ..Forge::default() }.object())).unwrap_err();
         let (section, problem) = corrupt(&error);
         assert_eq!(section, Section::Root);
         assert!(matches!(problem, Problem::Malformed(_)), "{problem:?}");
     }
+}
+
+#[test]
+fn a_root_or_a_directory_that_ends_early_is_noticed_wherever_it_ends() {
+    let forged = |root_cut, directory_cut| {
+        let pages = vec![page(["a", "b"], ""), page(["c"], "c")];
+        Forge { pages, blob_bytes: 0, stream: vec![7; 300], root_cut, directory_cut }.object()
+    };
+    assert!(open(store(forged(0, 0))).is_ok());
+    let (mut root_cuts, mut directory_cuts) = (0, 0);
+    for cut in 1.. {
+        let root = forged(cut, 0);
+        if root.len() == forged(cut - 1, 0).len() {
+            break;
+        }
+        let error = open(store(root)).unwrap_err();
+        let (section, problem) = corrupt(&error);
+        assert_eq!(section, Section::Root, "{cut}");
+        // The codec notices where it is the directory's frame that is cut.
+        assert!(matches!(problem, Problem::Length { .. } | Problem::Codec(_)), "{cut}: {problem:?}");
+        root_cuts += 1;
+    }
+    for cut in 1.. {
+        let directory = forged(0, cut);
+        if directory.len() == forged(0, cut - 1).len() {
+            break;
+        }
+        let error = open(store(directory)).unwrap_err();
+        let (section, problem) = corrupt(&error);
+        assert_eq!(section, Section::Root, "{cut}");
+        assert!(matches!(problem, Problem::Length { .. }), "{cut}: {problem:?}");
+        directory_cuts += 1;
+    }
+    assert!(root_cuts > 70 && directory_cuts > 25, "{root_cuts}, {directory_cuts}");
 }
 
 #[test]
@@ -130,7 +164,7 @@ fn pages_used_last_are_kept_and_old_ones_are_read_again() {
         .iter()
         .zip(["", "b", "c"])
         .map(|(keys, separator)| page(keys.iter().map(String::as_str), separator));
-    let forged = Forge { pages: pages.collect(), blob_bytes: 0, stream: vec![] };
+    let forged = Forge { pages: pages.collect(), ..Forge::default() };
     let store = store(forged.object());
     let options = ReadOptions::default().with_first_read_len(100);
     let reader = block_on(BatchReader::open_with(store.clone(), "o", &registry(), options)).unwrap();

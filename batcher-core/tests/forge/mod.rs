@@ -8,10 +8,15 @@ pub(crate) struct Page {
 }
 
 /// An object with the raw codec, epoch 0, part 0 and an unnamed writer, whose stream is one block.
+#[derive(Default)]
 pub(crate) struct Forge {
     pub(crate) pages: Vec<Page>,
     pub(crate) blob_bytes: u64,
     pub(crate) stream: Vec<u8>,
+    /// Bytes that are missing at the directory's end.
+    pub(crate) directory_cut: usize,
+    /// Bytes that are missing at the end of the root's payload.
+    pub(crate) root_cut: usize,
 }
 
 pub(crate) fn uvarint(out: &mut Vec<u8>, number: u64) {
@@ -120,6 +125,7 @@ impl Forge {
             object.extend_from_slice(&frame);
         }
         object.extend_from_slice(&block_frames);
+        directory.truncate(directory.len().saturating_sub(self.directory_cut));
         let mut root = [b"ROOT", &descriptor()[..]].concat();
         let counts = [
             self.pages.iter().map(|page| page.entries).sum(),
@@ -134,6 +140,7 @@ impl Forge {
             uvarint(&mut root, count);
         }
         root.extend_from_slice(&raw(&directory));
+        root.truncate(root.len().saturating_sub(self.root_cut));
         let root = skippable(&root);
         let root_offset = object.len() as u64;
         let object_len = root_offset + root.len() as u64 + 56;
