@@ -221,3 +221,55 @@ fn a_root_is_so_long_and_no_longer() {
     let error = opened(0);
     assert!(matches!(corrupt(&error), (Section::Trailer, Problem::Malformed(_))), "{error:?}");
 }
+
+#[test]
+fn what_is_no_whole_object_is_told_apart_by_its_beginning() {
+    let head = |start: &[u8], tag: &[u8]| [start, &[9, 0, 0, 0], tag, &[7; 100]].concat();
+    let kind = |object: Vec<u8>| open(store(object)).unwrap_err();
+    let magic = 0x184D_2A5Bu32.to_le_bytes();
+    for object in [head(&magic, b"CKPTBTCH"), magic.to_vec(), [&magic[..], &[1, 0, 0, 0], b"CKPT"].concat()] {
+        let len = object.len() as u64;
+        let error = kind(object);
+        let ReadErrorKind::Truncated { object_len } = error.kind() else { panic!("{error:?}") };
+        assert_eq!(*object_len, len);
+    }
+    for object in [
+        head(&magic, b"CKPTBTC?"),
+        head(b"????", b"CKPTBTCH"),
+        [&magic[..], &[1, 0, 0, 0], b"?"].concat(),
+        b"short".to_vec(),
+        vec![],
+    ] {
+        let expected = object[..object.len().min(8)].to_vec();
+        let len = object.len() as u64;
+        let error = kind(object);
+        let ReadErrorKind::Foreign { object_len, start } = error.kind() else { panic!("{error:?}") };
+        assert_eq!((*object_len, start), (len, &expected));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_trailer_is_said_of_its_place() {
+    let whole = Forge::default().object();
+    let trailer_offset = whole.len() - 56;
+    let mut flipped = whole.clone();
+    flipped[trailer_offset + 20] ^= 1;
+    let longer = [&[0][..], &whole].concat();
+    for (object, at) in [(flipped, trailer_offset), (longer, trailer_offset + 1)] {
+        let error = open(store(object)).unwrap_err();
+        let ReadErrorKind::Corrupt(corruption) = error.kind() else { panic!("{error:?}") };
+        assert_eq!((corruption.section, corruption.offset), (Section::Trailer, at as u64));
+    }
+}
+
+#[test]
+fn a_later_version_is_named_wherever_its_fields_stand() {
+    for (object_len, reserved) in [(1 << 20, 0), (5, 0), (1 << 20, 9)] {
+        let mut trailer = trailer(object_len, 0, 0, 0);
+        (trailer[32], trailer[34]) = (2, reserved);
+        let checksum = crc32c::crc32c(&trailer[..44]);
+        trailer[44..48].copy_from_slice(&checksum.to_le_bytes());
+        let error = open(Vast { object_len: 1 << 20, trailer: trailer.into() }).unwrap_err();
+        assert!(matches!(error.kind(), ReadErrorKind::UnsupportedVersion { found: 2 }), "{error:?}");
+    }
+}
