@@ -158,6 +158,19 @@ fn where_parts_cannot_create_a_look_comes_first() {
 }
 
 #[test]
+fn where_parts_can_create_or_replacing_is_asked_for_nobody_looks() {
+    let guarded = MemoryStore::builder().with_max_put_len(object_len() - 1).build();
+    for (memory, mode) in [(guarded, PutMode::Create), (unguarded(), PutMode::Replace)] {
+        if mode == PutMode::Replace {
+            memory.insert("00000000000000000001/w-000000.lz4", "an older life's");
+        }
+        let report = block_on(filled(builder(memory.clone()).put_mode(mode)).flush(1)).unwrap();
+        assert_eq!((memory.requests(Operation::Size), memory.requests(Operation::Read)), (0, 0));
+        holds(&memory, &report.receipts[0].object);
+    }
+}
+
+#[test]
 fn an_upload_of_unknown_end_is_found_by_the_next_look() {
     let script = FaultScript::new().at(Operation::CompleteMultipart, 0, Fault::AckLost);
     let memory = unguarded();
