@@ -39,7 +39,7 @@ pub(super) fn report(root: &Path, folder: &Path, packages: &[&str], sources: &st
     output(&mut show)
 }
 
-/// `cargo test` of integration and unit tests with counters, unoptimised as little as tests always are.
+/// `cargo test` of unit and integration tests with counters, in a target directory of its own.
 fn test(root: &Path, folder: &Path, packages: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Flags for single packages and counters for branches are not stable yet.
