@@ -56,6 +56,7 @@ fn a_forged_object_is_one() {
     let mut blobs: Vec<_> = blobs.iter().map(|(key, blob)| (key.as_str(), &blob[..])).collect();
     blobs.sort_by_key(|(key, _)| (key.len(), *key));
     assert_eq!(blobs, expected.map(|(key, blob)| (key, blob.as_bytes())));
+    assert!(!reader.is_empty());
     assert_eq!(block_on(reader.verify()).unwrap().blobs, 4);
 }
 
