@@ -85,6 +85,20 @@ fn metrics_count_flushes_bytes_requests_and_failures() {
 }
 
 #[test]
+fn a_receipt_tells_what_is_in_the_object() {
+    let mut batcher = Batcher::builder(Raw, MemoryStore::new()).block_len(100).build().unwrap();
+    for (key, len) in [("m", 70), ("z", 30), ("a", 99), ("m", 5), ("", 0)] {
+        batcher.add(key, vec![0; len]).unwrap();
+    }
+    let receipt = block_on(batcher.flush(1)).unwrap().receipts.remove(0);
+    assert_eq!((receipt.first_key.as_str(), receipt.last_key.as_str()), ("", "z"));
+    assert_eq!((receipt.blobs, receipt.blob_bytes), (4, 134));
+    assert_eq!((receipt.superseded, receipt.superseded_bytes), (1, 70));
+    // 70 and 30 bytes fill one block, and 99 leave no room for 5.
+    assert_eq!(receipt.blocks, 3);
+}
+
+#[test]
 fn an_object_that_stands_is_unreported_until_a_flush_succeeds() {
     let mut batcher = Batcher::builder(Raw, refusing([0, 2])).build().unwrap();
     batcher.add("a", vec![1]).unwrap();

@@ -78,6 +78,41 @@ fn one_that_is_larger_than_the_memory_limit_is_refused_before_it_is_read_or_deco
 }
 
 #[test]
+fn entries_that_a_body_cannot_hold_need_no_memory() {
+    let object = object(&body(&[("k", &"x".repeat(10_000))]), u32::MAX);
+    let options = ReadOptions::default().with_memory_limit(10_009);
+    let error = open(object, &registry(), options).unwrap_err();
+    // One for each eight bytes at most.
+    let ReadErrorKind::Memory { len, .. } = error.kind() else { panic!("{error:?}") };
+    assert_eq!(*len, 10_009 + 10_009 / 8 * 128);
+}
+
+#[test]
+fn a_length_that_no_block_decodes_to_is_refused_unallocated() {
+    let stated = |decoded_len: u32| {
+        let len = decoded_len.to_le_bytes();
+        let object = [b"LCB1", &1u32.to_le_bytes()[..], &[0; 4], &len, &len, &[0; 10]].concat();
+        let error = open(object, &registry(), ReadOptions::default()).unwrap_err();
+        let ReadErrorKind::Corrupt(corruption) = error.kind() else { panic!("{error:?}") };
+        match corruption.problem {
+            Problem::Limit { claimed, limit, .. } => Some((claimed, limit)),
+            _ => None,
+        }
+    };
+    assert_eq!(stated(2550), None);
+    assert_eq!(stated(2551), Some((2551, 2550)));
+    assert_eq!(stated(100_000), Some((100_000, 2550)));
+}
+
+#[test]
+fn a_version_that_never_was_is_named() {
+    let mut object = object(&body(&[("k", "v")]), 1);
+    object[4] = 3;
+    let error = open(object, &registry(), ReadOptions::default()).unwrap_err();
+    assert!(matches!(error.kind(), ReadErrorKind::UnsupportedVersion { found: 3 }), "{error:?}");
+}
+
+#[test]
 fn one_whose_codec_is_missing_or_refuses_is_told_so() {
     let object = object(&body(&[("k", "v")]), 1);
     let error = open(object.clone(), &CodecRegistry::new(), ReadOptions::default()).unwrap_err();

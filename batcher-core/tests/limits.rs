@@ -38,7 +38,7 @@ fn corrupt(error: &ReadError) -> (Section, &Problem) {
 
 fn page<'a>(keys: impl IntoIterator<Item = &'a str>, separator: &str) -> Page {
     let (content, entries) = empty_blobs(keys);
-    Page { content, entries, separator: separator.into() }
+    Page { content, entries, separator: separator.into(), junk: 0 }
 }
 
 #[test]
@@ -48,8 +48,9 @@ fn a_forged_object_is_one() {
     content.extend_from_slice(&[3, 0]);
     forge::prefixed(&mut content, b"a", b"ab");
     content.extend_from_slice(&[2, 0]);
-    let pages = vec![Page { content, entries: 2, separator: Vec::new() }, page(["b", "c"], "b")];
+    let pages = vec![Page { content, entries: 2, separator: Vec::new(), junk: 0 }, page(["b", "c"], "b")];
     let forged = Forge { pages, blob_bytes: 5, stream: b"12345".to_vec(), ..Forge::default() }.object();
+    let object_len = forged.len() as u64;
     let reader = open(store(forged)).unwrap();
     let blobs: Vec<_> = block_on(reader.blobs().try_collect()).unwrap();
     let expected = [("a", "123"), ("b", ""), ("c", ""), ("ab", "45")];
@@ -57,7 +58,8 @@ fn a_forged_object_is_one() {
     blobs.sort_by_key(|(key, _)| (key.len(), *key));
     assert_eq!(blobs, expected.map(|(key, blob)| (key, blob.as_bytes())));
     assert!(!reader.is_empty());
-    assert_eq!(block_on(reader.verify()).unwrap().blobs, 4);
+    let report = block_on(reader.verify()).unwrap();
+    assert_eq!((report.object_len, report.blocks, report.blobs, report.blob_bytes), (object_len, 1, 4, 5));
 }
 
 #[test]
@@ -122,7 +124,8 @@ fn counts_that_contradict_each_other_are_the_roots_problem() {
 fn a_root_or_a_directory_that_ends_early_is_noticed_wherever_it_ends() {
     let forged = |root_cut, directory_cut| {
         let pages = vec![page(["a", "b"], ""), page(["c"], "c")];
-        Forge { pages, blob_bytes: 0, stream: vec![7; 300], root_cut, directory_cut }.object()
+        Forge { pages, blob_bytes: 0, stream: vec![7; 300], root_cut, directory_cut, ..Forge::default() }
+            .object()
     };
     assert!(open(store(forged(0, 0))).is_ok());
     let (mut root_cuts, mut directory_cuts) = (0, 0);
@@ -176,6 +179,105 @@ fn pages_used_last_are_kept_and_old_ones_are_read_again() {
         reads.push(store.requests(Operation::Read) - opened);
     }
     assert_eq!(reads, [1, 1, 2, 2, 3, 4]);
+}
+
+#[test]
+fn short_pages_are_all_kept_and_the_last_however_long() {
+    let options = || ReadOptions::default().with_first_read_len(100);
+    let reads = |pages: Vec<Page>, keys: &[&str]| {
+        let store = store(Forge { pages, ..Forge::default() }.object());
+        let reader = block_on(BatchReader::open_with(store.clone(), "o", &registry(), options())).unwrap();
+        let opened = store.requests(Operation::Read);
+        for key in keys {
+            assert!(block_on(reader.get(key)).unwrap().is_some());
+        }
+        store.requests(Operation::Read) - opened
+    };
+    assert_eq!(
+        reads(vec![page(["a"], ""), page(["b"], "b"), page(["c"], "c")], &["a", "b", "c", "a", "b"]),
+        3
+    );
+    let long: Vec<_> = (0..80).map(|n| format!("{n:02}{}", "k".repeat(60_000 + n))).collect();
+    let mut content = Vec::new();
+    for key in &long {
+        // Nothing shared, so that the page is as long as its keys: over what is kept of several.
+        forge::prefixed(&mut content, b"", key.as_bytes());
+        content.extend_from_slice(&[0, 0]);
+    }
+    assert!(content.len() > 4 << 20);
+    let whole = Page { content, entries: 80, separator: vec![], junk: 0 };
+    assert_eq!(reads(vec![whole], &[&long[0], &long[79], &long[0]]), 1);
+}
+
+#[test]
+fn frames_longer_than_their_content_can_make_them_are_not_read() {
+    let (mut long, usual) = (page(["k"], ""), page(["k"], ""));
+    long.junk = 1;
+    let read = |pages, junk| {
+        let reader = open(store(
+            Forge { pages, blob_bytes: 0, stream: vec![1; 50], junk, ..Forge::default() }.object(),
+        ));
+        block_on(reader.unwrap().verify()).unwrap_err()
+    };
+    for (error, expected) in
+        [(read(vec![long], 0), Section::KeyPage(0)), (read(vec![usual], 1), Section::Block(0))]
+    {
+        let (section, problem) = corrupt(&error);
+        assert_eq!(section, expected);
+        let Problem::Limit { claimed, limit, .. } = problem else { panic!("{problem:?}") };
+        assert_eq!(*claimed, limit + 1);
+    }
+}
+
+#[test]
+fn a_page_decodes_to_so_much_and_no_more() {
+    let opened = |len: usize| {
+        let page = Page { content: vec![0; len], entries: 1, separator: vec![], junk: 0 };
+        open(store(Forge { pages: vec![page], ..Forge::default() }.object()))
+    };
+    assert!(opened(64 << 20).is_ok());
+    let error = opened((64 << 20) + 1).unwrap_err();
+    assert!(
+        matches!(
+            corrupt(&error),
+            (Section::Root, Problem::Limit { claimed: 67_108_865, limit: 67_108_864, .. })
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn separators_ascend() {
+    for (separators, ascend) in
+        [(["", "b", "c"], true), (["", "b", "b"], false), (["", "c", "b"], false), (["a", "b", "c"], false)]
+    {
+        let pages = separators.map(|separator| page([separator], separator)).into();
+        let opened = open(store(Forge { pages, ..Forge::default() }.object()));
+        match opened {
+            Ok(_) => assert!(ascend, "{separators:?}"),
+            Err(error) => {
+                assert!(!ascend);
+                assert!(matches!(corrupt(&error), (Section::Root, Problem::Malformed(_))), "{error:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_index_counts_against_the_memory_limit() {
+    let keys: Vec<_> = (0..10_000).map(|n| format!("{n:05}")).collect();
+    let forged =
+        Forge { pages: vec![page(keys.iter().map(String::as_str), "")], ..Forge::default() }.object();
+    for (limit, fits) in [(200_000, false), (600_000, true)] {
+        let options = ReadOptions::default().with_memory_limit(limit);
+        let reader =
+            block_on(BatchReader::open_with(store(forged.clone()), "o", &registry(), options)).unwrap();
+        let blobs: Result<Vec<_>, _> = block_on(reader.blobs().try_collect());
+        match blobs {
+            Ok(blobs) => assert!(fits && blobs.len() == 10_000),
+            Err(error) => assert!(!fits && matches!(error.kind(), ReadErrorKind::Memory { .. }), "{error:?}"),
+        }
+    }
 }
 
 /// An object that is nothing but its length and its trailer.

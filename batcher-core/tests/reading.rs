@@ -254,3 +254,31 @@ fn as_many_reads_are_under_way_as_was_asked_for() {
         assert_eq!(store.calls(Operation::Read) - before, under_way);
     }
 }
+
+#[test]
+fn a_blob_of_exactly_one_block_has_no_other_read() {
+    let state: State = (0..5).map(|n| (format!("{n}"), noise(1000, n))).collect();
+    let memory = MemoryStore::new();
+    memory.insert("o", block_on(scenario::object(&state, Arc::new(Raw), 1000)));
+    // Each block in a read of its own.
+    let reader = block_on(open(memory.clone(), options().with_max_read_len(1))).unwrap();
+    let _blob = block_on(reader.get("0")).unwrap();
+    for (key, blob) in &state {
+        let before = memory.requests(Operation::Read);
+        assert!(block_on(reader.get(key)).unwrap().unwrap() == *blob);
+        assert_eq!(memory.requests(Operation::Read) - before, 1, "{key}");
+    }
+}
+
+#[test]
+fn blobs_that_have_been_handed_out_no_longer_count_against_the_limit() {
+    let state: State = (0..5).map(|n| (format!("{n}"), noise(3500, n))).collect();
+    let memory = MemoryStore::new();
+    memory.insert("o", block_on(scenario::object(&state, Arc::new(Raw), 1000)));
+    let read = |limit| {
+        let reader = block_on(open(memory.clone(), options().with_memory_limit(limit))).unwrap();
+        block_on(reader.blobs().try_collect::<Vec<_>>())
+    };
+    assert!(read(3500).unwrap() == state);
+    assert!(matches!(read(3499).unwrap_err().kind(), ReadErrorKind::Memory { len: 3500, limit: 3499, .. }));
+}

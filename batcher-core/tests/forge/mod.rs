@@ -5,6 +5,8 @@ pub(crate) struct Page {
     pub(crate) content: Vec<u8>,
     pub(crate) entries: u64,
     pub(crate) separator: Vec<u8>,
+    /// Bytes that its frame has after the codec's.
+    pub(crate) junk: usize,
 }
 
 /// An object with the raw codec, epoch 0, part 0 and an unnamed writer, whose stream is one block.
@@ -13,6 +15,8 @@ pub(crate) struct Forge {
     pub(crate) pages: Vec<Page>,
     pub(crate) blob_bytes: u64,
     pub(crate) stream: Vec<u8>,
+    /// Bytes that the block's frame has after the codec's.
+    pub(crate) junk: usize,
     /// Bytes that are missing at the directory's end.
     pub(crate) directory_cut: usize,
     /// Bytes that are missing at the end of the root's payload.
@@ -52,6 +56,11 @@ fn raw(block: &[u8]) -> Vec<u8> {
     let mut frame = vec![0; batcher_codecs::Raw.max_frame_len(block.len())];
     let len = batcher_codecs::Raw.encode(block, &mut frame).expect("raw takes all");
     frame.truncate(len);
+    frame
+}
+
+fn with_junk(mut frame: Vec<u8>, junk: usize) -> Vec<u8> {
+    frame.resize(frame.len() + junk, 0);
     frame
 }
 
@@ -99,7 +108,7 @@ impl Forge {
         let mut block_frames = Vec::new();
         let blocks = u64::from(!self.stream.is_empty());
         if blocks == 1 {
-            let frame = raw(&self.stream);
+            let frame = with_junk(raw(&self.stream), self.junk);
             let mut content = Vec::new();
             uvarint(&mut content, frame.len() as u64);
             uvarint(&mut content, self.stream.len() as u64);
@@ -115,7 +124,7 @@ impl Forge {
         let mut directory = block_rows;
         let mut before: &[u8] = &[];
         for (number, page) in (0..).zip(&self.pages) {
-            let frame = skippable(&raw(&page.content));
+            let frame = skippable(&with_junk(raw(&page.content), page.junk));
             uvarint(&mut directory, frame.len() as u64);
             uvarint(&mut directory, page.content.len() as u64);
             directory.extend_from_slice(&bound(2, number, &frame).to_le_bytes());
