@@ -124,6 +124,12 @@ fn objects_that_lie_are_refused_and_unusual_ones_read() {
     let Some(output) = python("write_batch.py", &["--list-broken"]) else { return };
     let list = String::from_utf8(output.stdout).unwrap();
     let zstd = has_zstd();
+    // All in one run of Python, unless some of them cannot be made.
+    if zstd {
+        let output =
+            python("write_batch.py", &["--broken", "all", directory.path().to_str().unwrap()]).unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
     let mut failures = Vec::new();
     let mut counts = BTreeMap::new();
     for line in list.lines() {
@@ -131,10 +137,11 @@ fn objects_that_lie_are_refused_and_unusual_ones_read() {
             panic!("{line}")
         };
         let path = directory.path().join(kind);
-        let output = python("write_batch.py", &["--broken", kind, path.to_str().unwrap()]).unwrap();
-        if !output.status.success() {
-            assert!(!zstd, "{kind}: {}", String::from_utf8_lossy(&output.stderr));
-            continue;
+        if !zstd {
+            let output = python("write_batch.py", &["--broken", kind, path.to_str().unwrap()]).unwrap();
+            if !output.status.success() {
+                continue;
+            }
         }
         let (read, verified) = read(&path);
         let right = match verdict {

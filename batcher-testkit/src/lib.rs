@@ -5,6 +5,7 @@ mod call_counts;
 mod cancellation_point;
 mod codec;
 pub mod conformance;
+pub mod corpus;
 mod digest;
 mod executor;
 mod exploration;

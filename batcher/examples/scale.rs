@@ -6,21 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use batcher::{BatchReader, Batcher, Codec, LocalStore, Lz4, Raw, registry};
+use batcher_testkit::corpus::BlobKind;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 
-/// Rows as a windowed aggregate would have them: a key, a count and a sum, of which the low digits vary.
+/// Rows as a windowed aggregate has them.
 fn blob(number: u64, len: usize) -> Bytes {
-    let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut out = Vec::with_capacity(len + 32);
-    while out.len() < len {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        out.extend_from_slice(&(number << 20 | out.len() as u64).to_le_bytes());
-        out.extend_from_slice(&(state >> 48).to_le_bytes());
-        out.extend_from_slice(&(state >> 32).to_le_bytes());
-    }
-    out.truncate(len);
-    out.into()
+    BlobKind::Rows.blob(number, len)
 }
 
 /// The most memory that this process has had resident, in MiB; Linux only.

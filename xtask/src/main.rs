@@ -1,5 +1,6 @@
 //! Development tasks: `cargo xtask` lists them.
 
+mod coverage;
 mod demo;
 mod failure;
 mod progress;
@@ -17,6 +18,11 @@ struct Task {
 }
 
 const TASKS: &[Task] = &[
+    Task {
+        name: "coverage",
+        about: "run core's tests with counters, and list the lines and branches that they do not reach",
+        run: coverage::run,
+    },
     Task {
         name: "demo",
         about: "run a NEXMark job with checkpoints, kill it, and compare it with an uninterrupted run",

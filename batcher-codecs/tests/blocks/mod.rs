@@ -2,10 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses some of it")]
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use batcher_core::Codec;
-use batcher_testkit::conformance::Corpus;
+use batcher_testkit::corpus::BlobKind;
+use bytes::Bytes;
 
 /// The longest of [`lengths`]: three LZ4 blocks.
 const MAX_LEN: usize = 9 << 20;
@@ -31,24 +32,22 @@ pub(crate) fn lengths() -> Vec<usize> {
     (0..40).chain(edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1])).chain([MAX_LEN]).collect()
 }
 
-fn corpus() -> &'static Corpus {
-    static CORPUS: OnceLock<Corpus> = OnceLock::new();
-    CORPUS.get_or_init(|| Corpus::new(MAX_LEN))
-}
-
-/// Rows as a processor keeps them: they compress to about half.
+/// Rows as a processor keeps them: they compress to less than two thirds.
 pub(crate) fn rows(len: usize) -> &'static [u8] {
-    corpus().rows(len)
+    static ROWS: LazyLock<Bytes> = LazyLock::new(|| BlobKind::Rows.blob(1, MAX_LEN));
+    &ROWS[..len]
 }
 
 /// Bytes that do not compress.
 pub(crate) fn noise(len: usize) -> &'static [u8] {
-    corpus().noise(len)
+    static NOISE: LazyLock<Bytes> = LazyLock::new(|| BlobKind::Noise.blob(2, MAX_LEN));
+    &NOISE[..len]
 }
 
 /// One block of each kind.
 pub(crate) fn kinds(len: usize) -> [&'static [u8]; 3] {
-    corpus().kinds(len).map(|(_, block)| block)
+    static ZEROS: [u8; MAX_LEN] = [0; MAX_LEN];
+    [&ZEROS[..len], rows(len), noise(len)]
 }
 
 pub(crate) fn encode(codec: &dyn Codec, block: &[u8]) -> Vec<u8> {

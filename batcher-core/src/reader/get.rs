@@ -46,7 +46,8 @@ impl BatchReader {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), where the memory limit is for the sum of all blobs.
+    /// As [`get`](Self::get), where the memory limit is for the sum of all blobs, and without a key where blocks cannot be
+    /// read: several blobs may need them.
     pub async fn get_many<K: AsRef<str> + Sync>(&self, keys: &[K]) -> Result<Vec<Option<Bytes>>, ReadError> {
         match &self.content {
             Content::Batch(batch) => self.get_many_from(batch, keys).await,
@@ -69,7 +70,8 @@ impl BatchReader {
             let Some(entry) = found else { continue };
             bytes = bytes.saturating_add(entry.len);
             self.object.allow("blobs", bytes).map_err(|error| error.with_key(key))?;
-            for place in batch.blocks(&self.object, entry.offset..entry.end()).await? {
+            let blocks = batch.blocks(&self.object, entry.offset..entry.end()).await;
+            for place in blocks.map_err(|error| error.with_key(key))? {
                 places.insert(place.number, place);
             }
             wanted.push(Wanted { entry, index, blob: Vec::new() });

@@ -111,3 +111,27 @@ fn every_adaptor_passes_the_capabilities_on_and_works_behind_a_pointer() {
     assert!(!store.reads_suffixes());
     time.run(store.put("name", payload(), PutMode::Create)).unwrap();
 }
+
+#[test]
+fn every_adaptor_shows_what_it_wraps() {
+    let time = VirtualTime::default();
+    let script = Script::new(&time, []);
+    let stack = Meter::new(
+        Retry::new(
+            Timeout::new(
+                Limit::new(Prefix::new(script.clone(), "a/").unwrap(), NonZeroUsize::MIN),
+                LIMIT,
+                time.clone(),
+            ),
+            policy().with_seed(7),
+            time.clone(),
+        ),
+        time.clone(),
+    );
+    time.run(stack.put("b", payload(), PutMode::Create)).unwrap();
+    let prefix = stack.inner().inner().inner().inner();
+    assert_eq!(prefix.prefix(), "a/");
+    assert_eq!(prefix.inner().calls(), [(Operation::Put, "a/b".to_owned())]);
+    assert_eq!(policy().attempts().get(), 3);
+    assert!(stack.snapshot().get(Operation::Open).is_none());
+}
