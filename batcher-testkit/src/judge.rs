@@ -29,7 +29,8 @@ pub enum Judge {
     Memory,
     /// There was no end within the time, or the number of calls, that the exploration allows.
     Time,
-    /// The scenario waits for something that will never happen, with no attempt that could give up.
+    /// The scenario waits for something that will never happen, with no attempt that could give up or, within an
+    /// attempt, with no call that hangs.
     Stuck,
     /// The code under test panicked.
     Panicked,

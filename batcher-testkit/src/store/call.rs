@@ -216,12 +216,12 @@ impl StoreCall {
             }
             Fault::Hang => {
                 self.fire();
-                pending().await
+                self.hang().await
             }
             Fault::HangAfter if writes => {
                 let _ = effect.answer().await;
                 self.fire();
-                pending().await
+                self.hang().await
             }
             Fault::Overtaken => {
                 self.fire();
@@ -231,13 +231,13 @@ impl StoreCall {
             Fault::CrashBefore => {
                 self.fire();
                 self.world.state().crash = true;
-                pending().await
+                self.hang().await
             }
             Fault::CrashAfter if writes => {
                 let _ = effect.answer().await;
                 self.fire();
                 self.world.state().crash = true;
-                pending().await
+                self.hang().await
             }
             Fault::PanicBefore => {
                 cancellation_point().await;
@@ -260,6 +260,13 @@ impl StoreCall {
         }
     }
 
+    /// Never ends. The world knows of it, and lets an attempt give up that waits for it.
+    async fn hang<R>(&self) -> R {
+        self.world.state().hanging += 1;
+        let _hanging = Hanging(self.world.clone());
+        pending().await
+    }
+
     async fn pause(&self) {
         let time = self.world.timer();
         time.wait_until(time.now().saturating_add(SLOW)).await;
@@ -280,5 +287,14 @@ impl StoreCall {
             Poll::Pending
         })
         .await;
+    }
+}
+
+/// A call that will never be answered, until its caller no longer waits.
+struct Hanging(World);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        self.0.state().hanging -= 1;
     }
 }

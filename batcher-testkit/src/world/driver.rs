@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::World;
 use super::detached::Due;
+use crate::judge::Judge;
 
 /// How long threads that are not the world's own may take for what they have been asked.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -128,10 +129,9 @@ impl World {
                 thread::park_timeout(PATIENCE);
                 continue;
             }
-            if !self.move_on() {
+            if !self.move_on(&woken) {
                 return Err(Ended::Stuck);
             }
-            woken.flag.store(true, Ordering::Release);
         }
     }
 
@@ -140,8 +140,9 @@ impl World {
         state.in_stores > 0 || state.jobs > 0
     }
 
-    /// Lets the next thing happen that happens only when nothing else can; whether there was one.
-    fn move_on(&self) -> bool {
+    /// Lets the next thing happen that happens only when nothing else can; whether there was one. Whoever waits for it
+    /// must have asked to be woken: polling for nothing would hide that a wake-up was lost.
+    fn move_on(&self, woken: &Arc<Woken>) -> bool {
         let mut state = self.state();
         state.idle_rounds += 1;
         let waiters = std::mem::take(&mut state.idle_waiters);
@@ -163,6 +164,12 @@ impl World {
         // What was asked to give up and did not never will.
         if state.attempts + state.processes > 0 && !state.give_up {
             state.give_up = true;
+            let hanging = state.hanging > 0;
+            drop(state);
+            if !hanging {
+                self.report(Judge::Stuck, "an attempt waits for something that never comes, and no call hangs");
+            }
+            woken.wake_by_ref();
             return true;
         }
         false

@@ -115,6 +115,8 @@ pub(crate) struct State {
     pub(crate) open_writes: u32,
     /// Futures of wrapped stores that were polled and have not ended.
     pub(crate) in_stores: u32,
+    /// Calls that will never be answered, and whose callers still wait.
+    pub(crate) hanging: u32,
     /// Jobs handed to wrapped executors that have neither run nor been dropped.
     pub(crate) jobs: u32,
     pub(crate) late_jobs: Vec<LateJob>,
@@ -170,6 +172,7 @@ impl State {
             idle_rounds: 0,
             open_writes: 0,
             in_stores: 0,
+            hanging: 0,
             jobs: 0,
             late_jobs: Vec::new(),
             attempts: 0,
