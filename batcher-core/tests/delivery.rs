@@ -101,7 +101,7 @@ fn as_many_parts_are_under_way_as_was_asked_for() {
         for _ in 0..20 {
             assert!(flush.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
-        assert_eq!(store.calls(Operation::PutPart), in_flight as u64);
+        assert_eq!(store.calls(Operation::PutPart) as usize, in_flight);
     }
 }
 
@@ -197,8 +197,7 @@ fn a_look_that_fails_is_the_flush_s_failure() {
 #[test]
 fn a_part_that_fails_has_its_upload_cleared_away_at_once() {
     for part in [0, 5, 20] {
-        let script =
-            FaultPlan::new().at(Operation::PutPart, part, Fault::Reject(StoreErrorKind::Timeout));
+        let script = FaultPlan::new().at(Operation::PutPart, part, Fault::Reject(StoreErrorKind::Timeout));
         let memory = MemoryStore::new();
         let store = FaultStore::new(memory.clone(), script);
         let mut batcher = filled(builder(store).multipart_threshold(1).part_len(1000));
@@ -212,7 +211,7 @@ fn a_part_that_fails_has_its_upload_cleared_away_at_once() {
 }
 
 /// A flush that is told "already exists" of its own object, and reads it back under these faults.
-fn read_back(faults: &[(u64, Fault)]) -> (Batcher<FaultStore<MemoryStore>>, Result<(), FlushError>) {
+fn read_back(faults: &[(u32, Fault)]) -> (Batcher<FaultStore<MemoryStore>>, Result<(), FlushError>) {
     let own = FaultPlan::new().at(Operation::Put, 0, Fault::OwnExists);
     let script = faults.iter().fold(own, |script, (read, fault)| script.at(Operation::Read, *read, *fault));
     let mut batcher = filled(builder(FaultStore::new(MemoryStore::new(), script)));
@@ -223,11 +222,12 @@ fn read_back(faults: &[(u64, Fault)]) -> (Batcher<FaultStore<MemoryStore>>, Resu
 #[test]
 fn an_object_that_exists_is_believed_only_when_read_back_whole() {
     read_back(&[]).1.unwrap();
+    // One answer that is spoilt on its way is asked for again.
+    read_back(&[(0, Fault::ShortRead(1))]).1.unwrap();
+    read_back(&[(0, Fault::ShortRead(u64::MAX))]).1.unwrap();
     for (fault, kind) in [
         (Fault::Reject(StoreErrorKind::Timeout), StoreErrorKind::Timeout),
         (Fault::Reject(StoreErrorKind::Denied), StoreErrorKind::Denied),
-        (Fault::ShortRead(1), StoreErrorKind::Unavailable),
-        (Fault::ShortRead(usize::MAX), StoreErrorKind::Unavailable),
     ] {
         let (mut batcher, flushed) = read_back(&[(0, fault)]);
         let error = flushed.unwrap_err();
@@ -285,11 +285,11 @@ fn a_conflict_in_which_nothing_landed_is_tried_again() {
         let mut batcher = filled(builder(FaultStore::new(memory.clone(), script)));
         let flushed = block_on(batcher.flush(1));
         if phantoms < 4 {
-            assert_eq!(flushed.unwrap().requests(), phantoms + 1);
+            assert_eq!(flushed.unwrap().requests(), u64::from(phantoms) + 1);
             holds(&memory, &memory.names()[0]);
         } else {
             assert_eq!(store_error(&flushed.unwrap_err()), (StoreErrorKind::AlreadyExists, Outcome::Unknown));
-            assert_eq!(block_on(batcher.flush(1)).unwrap().requests(), phantoms + 1);
+            assert_eq!(block_on(batcher.flush(1)).unwrap().requests(), u64::from(phantoms) + 1);
         }
     }
 }

@@ -129,8 +129,7 @@ fn a_read_that_fails_is_the_stores_error() {
     let options = || ReadOptions::default().with_first_read_len(0);
     let longer = [&object[..], &[0; 100]].concat();
     for call in 0..3 {
-        let script =
-            FaultPlan::new().at(Operation::Read, call, Fault::Reject(StoreErrorKind::Timeout));
+        let script = FaultPlan::new().at(Operation::Read, call, Fault::Reject(StoreErrorKind::Timeout));
         let faulty = FaultStore::new(store(longer.clone()), script);
         let error =
             block_on(BatchReader::open_with(faulty.clone(), "o", &registry(), options())).unwrap_err();

@@ -2,301 +2,317 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use batcher_core::{
-    BlobSink, BlobSource, Operation, Outcome, Payload, PutMode, ReadRange, ReadReply, StoreError,
-    StoreErrorKind,
+    BlobSink, BlobSource, Operation, Outcome, Payload, PutMode, ReadRange, StoreError, StoreErrorKind, Timer,
 };
-use batcher_testkit::{Fault, FaultPlan, FaultStore, FiredFault, MemoryStore, block_on};
+use batcher_testkit::{Fate, Fault, FaultPlan, FaultStore, LATEST, MemoryStore, World};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use proptest::prelude::*;
 
-const OPERATIONS: [Operation; 9] = [
-    Operation::Put,
-    Operation::StartMultipart,
-    Operation::PutPart,
-    Operation::CompleteMultipart,
-    Operation::AbortMultipart,
-    Operation::Delete,
-    Operation::Read,
-    Operation::Size,
-    Operation::List,
-];
-
-const FAULTS: [Fault; 7] = [
-    Fault::Reject(StoreErrorKind::Throttled),
-    Fault::AckLost,
-    Fault::OwnExists,
-    Fault::PhantomExists,
-    Fault::Hang,
-    Fault::ShortRead(2),
-    Fault::FlipBit(9),
-];
-
-type Store = FaultStore<MemoryStore>;
-
-fn payload(text: &'static str) -> Payload {
-    Bytes::from_static(text.as_bytes()).into()
+fn payload() -> Payload {
+    Bytes::from_static(b"state").into()
 }
 
-/// A store with the object `old` in it.
-fn store(script: FaultPlan) -> Store {
-    let memory = MemoryStore::new();
-    memory.insert("old", "bytes");
-    FaultStore::new(memory, script)
+fn faulty(call: Operation, fault: Fault) -> (World, FaultStore<MemoryStore>) {
+    let world = World::new(FaultPlan::new().at(call, 0, fault));
+    let store = world.store(MemoryStore::new());
+    (world, store)
 }
 
-/// Calls one operation once, those that it needs before it without counting them wrong, and gives what a read gave.
-async fn call(store: &Store, operation: Operation) -> Result<Option<ReadReply>, StoreError> {
-    let upload = || store.start_multipart("new", PutMode::Create);
-    match operation {
-        Operation::Put => store.put("new", payload("part"), PutMode::Create).await?,
-        Operation::StartMultipart => drop(upload().await?),
-        Operation::PutPart => upload().await?.put_part(payload("part")).await?,
-        Operation::CompleteMultipart => {
-            let mut upload = upload().await?;
-            upload.put_part(payload("part")).await?;
-            upload.complete().await?;
-        }
-        Operation::AbortMultipart => upload().await?.abort().await?,
-        Operation::Delete => store.delete("old").await?,
-        Operation::Read => return store.read("old", ReadRange::Suffix(5)).await.map(Some),
-        Operation::Size => assert_eq!(store.size("old").await?, 5),
-        Operation::List => assert_eq!(store.list("").try_collect::<Vec<_>>().await?.len(), 1),
-        other => panic!("{other:?}"),
-    }
-    Ok(None)
-}
-
-/// The result, or `None` where there is none to be expected any more.
-fn run(store: &Store, operation: Operation) -> Option<Result<Option<ReadReply>, StoreError>> {
-    let mut future = pin!(call(store, operation));
-    let mut context = Context::from_waker(Waker::noop());
-    (0..100).find_map(|_| match future.as_mut().poll(&mut context) {
-        Poll::Ready(result) => Some(result),
-        Poll::Pending => None,
-    })
-}
-
-/// Whether the operation has had its effect; `None` where it has none.
-fn applied(store: &Store, operation: Operation) -> Option<bool> {
-    let memory = store.inner();
-    match operation {
-        Operation::Put | Operation::CompleteMultipart => Some(memory.object("new").is_some()),
-        Operation::StartMultipart => Some(memory.open_uploads() == 1),
-        Operation::PutPart => Some(memory.requests(Operation::PutPart) == 1),
-        Operation::AbortMultipart => Some(memory.open_uploads() == 0),
-        Operation::Delete => Some(memory.object("old").is_none()),
-        _ => None,
-    }
-}
-
-fn applicable() -> impl Iterator<Item = (Operation, Fault)> {
-    let pairs = OPERATIONS.into_iter().flat_map(|operation| FAULTS.map(|fault| (operation, fault)));
-    pairs.filter(|(operation, fault)| fault.applies_to(*operation))
+/// What a create answers under a fault, and whether the object is there at once and once the world has settled.
+fn create(fault: Fault) -> (Result<(), (StoreErrorKind, Outcome)>, bool, bool) {
+    let (world, store) = faulty(Operation::Put, fault);
+    let (answer, at_once) = world
+        .run(async {
+            let answer = store.put("o", payload(), PutMode::Create).await;
+            let at_once = store.inner().object("o").is_some();
+            world.settle().await;
+            (answer.map_err(|error: StoreError| (error.kind(), error.outcome())), at_once)
+        })
+        .unwrap();
+    assert_eq!(store.fired().len(), 1, "{fault}");
+    (answer, at_once, store.inner().object("o").is_some())
 }
 
 #[test]
-fn without_a_script_nothing_goes_wrong() {
-    for operation in OPERATIONS {
-        let store = store(FaultPlan::new());
-        run(&store, operation).unwrap().unwrap();
-        assert_ne!(applied(&store, operation), Some(false));
-        assert_eq!((store.calls(operation), store.inner().requests(operation)), (1, 1));
-        assert!(store.fired().is_empty());
+fn each_fault_of_a_write_has_its_answer_and_its_effect() {
+    use Outcome::{NotApplied, Unknown};
+    use StoreErrorKind::{AlreadyExists, Denied, Timeout, Unavailable};
+    let cases = [
+        (Fault::Reject(Denied), Err((Denied, NotApplied)), false, false),
+        (Fault::RequestLost, Err((Timeout, Unknown)), false, false),
+        (Fault::AckLost, Err((Unavailable, Unknown)), true, true),
+        (Fault::OwnExists, Err((AlreadyExists, Unknown)), true, true),
+        (Fault::PhantomExists, Err((AlreadyExists, Unknown)), false, false),
+        (Fault::Late(LATEST), Err((Timeout, Unknown)), false, true),
+        (Fault::SlowEffect, Ok(()), true, true),
+        (Fault::SlowAnswer, Ok(()), true, true),
+        (Fault::Overtaken, Ok(()), true, true),
+        (Fault::SpuriousWakes, Ok(()), true, true),
+    ];
+    for (fault, answer, at_once, settled) in cases {
+        assert_eq!(create(fault), (answer, at_once, settled), "{fault}");
     }
 }
 
 #[test]
-fn every_fault_does_what_it_says_to_every_operation() {
-    assert_eq!(applicable().count(), 9 + 6 + 2 + 2 + 9 + 1 + 1);
-    for (operation, fault) in applicable() {
-        let store = store(FaultPlan::new().at(operation, 0, fault));
-        let result = run(&store, operation);
-        let error = |result: Option<Result<_, StoreError>>| {
-            let error = result.unwrap().unwrap_err();
-            assert_eq!(error.operation(), operation);
-            (error.kind(), error.outcome())
-        };
-        let unknown = match operation {
-            Operation::StartMultipart => Outcome::NotApplied,
-            _ => Outcome::Unknown,
-        };
-        let takes_effect = match fault {
-            Fault::Reject(kind) => {
-                assert_eq!(error(result), (kind, Outcome::NotApplied));
-                false
+fn a_late_effect_comes_right_before_that_of_its_call() {
+    for late in 1..5 {
+        let (world, store) = faulty(Operation::Put, Fault::Late(late));
+        let seen = world.run(async {
+            store.put("o", payload(), PutMode::Create).await.unwrap_err();
+            let mut seen = Vec::new();
+            for _ in 1..6 {
+                seen.push(store.size("o").await.is_ok());
             }
-            Fault::AckLost => {
-                assert_eq!(error(result), (StoreErrorKind::Unavailable, unknown));
-                true
-            }
-            // To the caller these two are alike.
-            Fault::OwnExists | Fault::PhantomExists => {
-                assert_eq!(error(result), (StoreErrorKind::AlreadyExists, Outcome::Unknown));
-                fault == Fault::OwnExists
-            }
-            Fault::Hang => {
-                assert!(result.is_none());
-                false
-            }
-            Fault::ShortRead(_) => {
-                assert_eq!(result.unwrap().unwrap().unwrap().bytes, "byt");
-                true
-            }
-            Fault::FlipBit(_) => {
-                assert_eq!(result.unwrap().unwrap().unwrap().bytes, "b{tes");
-                true
-            }
-            other => panic!("{other:?}"),
-        };
-        if let Some(applied) = applied(&store, operation) {
-            assert_eq!(applied, takes_effect, "{operation:?}, {fault:?}");
-        }
-        assert_eq!(store.inner().requests(operation), u64::from(takes_effect), "{operation:?}, {fault:?}");
-        let [FiredFault { operation: fired_operation, call: 0, fault: fired_fault, .. }] = *store.fired()
-        else {
-            panic!("{operation:?}, {fault:?}: {:?}", store.fired())
-        };
-        assert_eq!((fired_operation, fired_fault), (operation, fault));
-    }
-}
-
-#[test]
-fn faults_strike_the_calls_that_they_name() {
-    let rejected = Fault::Reject(StoreErrorKind::Unavailable);
-    for operation in OPERATIONS {
-        for call in 0..3 {
-            let struck = |script: FaultPlan| -> Vec<bool> {
-                let store = store(script);
-                let struck = (0..5).map(|_| {
-                    store.inner().remove("new");
-                    store.inner().insert("old", "bytes");
-                    run(&store, operation).unwrap().is_err()
-                });
-                let struck: Vec<_> = struck.collect();
-                let calls: Vec<_> = store.fired().iter().map(|fired| fired.call).collect();
-                let expected: Vec<_> =
-                    (0..5).zip(&struck).filter(|(_, struck)| **struck).map(|(call, _)| call).collect();
-                assert_eq!((calls, store.calls(operation)), (expected, 5));
-                struck
-            };
-            let only: Vec<_> = (0..5).map(|this| this == call).collect();
-            assert_eq!(struck(FaultPlan::new().at(operation, call, rejected)), only);
-            let onward: Vec<_> = (0..5).map(|this| this >= call).collect();
-            assert_eq!(struck(FaultPlan::new().from_call(operation, call, rejected)), onward);
-        }
-    }
-}
-
-#[test]
-fn the_first_entry_counts() {
-    let script = FaultPlan::new()
-        .at(Operation::Read, 1, Fault::ShortRead(5))
-        .from_call(Operation::Read, 0, Fault::ShortRead(4))
-        .at(Operation::Size, 0, Fault::Reject(StoreErrorKind::Denied));
-    let store = store(script);
-    let bytes = || run(&store, Operation::Read).unwrap().unwrap().unwrap().bytes;
-    assert_eq!([bytes(), bytes(), bytes()], ["b", "", "b"]);
-    assert!(run(&store, Operation::Size).unwrap().is_err());
-    assert!(run(&store, Operation::Size).unwrap().is_ok());
-}
-
-#[test]
-fn each_bit_can_be_flipped() {
-    for bit in 0..80 {
-        let store = store(FaultPlan::new().at(Operation::Read, 0, Fault::FlipBit(bit)));
-        let reply = run(&store, Operation::Read).unwrap().unwrap().unwrap();
-        let wrong: Vec<_> =
-            (0..40).filter(|at| (reply.bytes[at / 8] ^ b"bytes"[at / 8]) >> (at % 8) & 1 == 1).collect();
-        assert_eq!(wrong, [usize::try_from(bit).unwrap() % 40]);
-        // The store's own bytes are as they were.
-        assert_eq!(store.inner().object("old").unwrap(), "bytes");
-        assert_eq!(run(&store, Operation::Read).unwrap().unwrap().unwrap().bytes, "bytes");
-    }
-}
-
-#[test]
-fn nothing_is_spoilt_that_is_not_there() {
-    let script = FaultPlan::new()
-        .at(Operation::Read, 0, Fault::FlipBit(0))
-        .at(Operation::Read, 1, Fault::ShortRead(1))
-        .at(Operation::Delete, 0, Fault::AckLost);
-    let store = FaultStore::new(MemoryStore::builder().without_delete().build(), script);
-    store.inner().insert("old", "");
-    let read = || run(&store, Operation::Read).unwrap();
-    assert_eq!(read().unwrap().unwrap().bytes, "");
-    store.inner().remove("old");
-    assert_eq!(read().unwrap_err().kind(), StoreErrorKind::NotFound);
-    // The wrapped store's own error stands.
-    let error = run(&store, Operation::Delete).unwrap().unwrap_err();
-    assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::Unsupported, Outcome::NotApplied));
-    assert!(store.fired().is_empty());
-}
-
-#[test]
-fn only_creates_meet_objects() {
-    for fault in [Fault::OwnExists, Fault::PhantomExists] {
-        let script = FaultPlan::new().at(Operation::Put, 0, fault).at(Operation::CompleteMultipart, 0, fault);
-        let store = store(script);
-        block_on(async {
-            store.put("old", payload("1"), PutMode::Replace).await.unwrap();
-            let mut upload = store.start_multipart("old", PutMode::Replace).await.unwrap();
-            upload.put_part(payload("2")).await.unwrap();
-            upload.complete().await.unwrap();
+            seen
         });
-        assert_eq!(store.inner().object("old").unwrap(), "2");
-        assert!(store.fired().is_empty());
+        let expected: Vec<_> = (1..6).map(|call| call >= late).collect();
+        assert_eq!(seen.unwrap(), expected, "{late}");
     }
 }
 
 #[test]
-fn an_upload_does_not_complete_without_a_part_that_failed() {
-    let rejected = Fault::Reject(StoreErrorKind::Unavailable);
-    for fault in [rejected, Fault::Hang, Fault::AckLost] {
-        let store = store(FaultPlan::new().at(Operation::PutPart, 1, fault));
-        let mut upload = block_on(store.start_multipart("new", PutMode::Replace)).unwrap();
-        let mut parts = ["1", "2", "3"].map(|part| Some(upload.put_part(payload(part))));
-        if fault == Fault::Hang {
-            parts[1] = None;
-        }
-        let failed: Vec<_> = parts.into_iter().flatten().map(|part| block_on(part).is_err()).collect();
-        assert_eq!(failed.contains(&true), fault != Fault::Hang);
-        let completed = block_on(upload.complete());
-        if fault == Fault::AckLost {
-            completed.unwrap();
-            assert_eq!(store.inner().object("new").unwrap(), "123");
-        } else {
-            let error = completed.unwrap_err();
-            assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::InvalidInput, Outcome::NotApplied));
-            assert_eq!(store.inner().object("new"), None);
-            block_on(upload.abort()).unwrap();
-            assert_eq!(store.inner().open_uploads(), 0);
-        }
+fn what_hangs_is_given_up_by_its_attempt() {
+    for (fault, there) in [(Fault::Hang, false), (Fault::HangAfter, true)] {
+        let (world, store) = faulty(Operation::Put, fault);
+        let given_up = world
+            .run(async { world.attempt("put", store.put("o", payload(), PutMode::Create)).await.is_none() });
+        assert!(given_up.unwrap());
+        assert_eq!(store.inner().object("o").is_some(), there);
+        // Without an attempt nobody gives up.
+        let (world, store) = faulty(Operation::Put, fault);
+        assert!(world.run(store.put("o", payload(), PutMode::Create)).is_err());
     }
 }
 
 #[test]
-fn what_the_store_declares_is_passed_on() {
-    let memory = MemoryStore::builder().without_create().without_suffix_reads().build();
-    let store = FaultStore::new(memory.clone(), FaultPlan::new());
-    assert_eq!(store.capabilities(), memory.capabilities());
-    assert!(!store.reads_suffixes());
+fn a_store_that_panics_ends_its_attempt() {
+    for (fault, there) in [(Fault::PanicBefore, false), (Fault::PanicAfter, true)] {
+        let (world, store) = faulty(Operation::Put, fault);
+        let ended = world
+            .run(async { world.attempt("put", store.put("o", payload(), PutMode::Create)).await.is_none() });
+        assert!(ended.unwrap());
+        assert_eq!(store.inner().object("o").is_some(), there, "{fault}");
+    }
 }
 
 #[test]
-fn clones_share_the_script() {
-    let script = FaultPlan::new().at(Operation::Size, 1, Fault::Reject(StoreErrorKind::Other));
-    let store = store(script);
-    run(&store, Operation::Size).unwrap().unwrap();
-    run(&store.clone(), Operation::Size).unwrap().unwrap_err();
-    assert_eq!((store.calls(Operation::Size), store.fired().len()), (2, 1));
+fn a_crash_ends_the_process_and_takes_away_what_was_not_kept() {
+    for (fault, there) in [(Fault::CrashBefore, false), (Fault::CrashAfter, true)] {
+        let (world, store) = faulty(Operation::Put, fault);
+        let died = world
+            .run(async { world.process("node", store.put("o", payload(), PutMode::Create)).await.is_none() });
+        assert!(died.unwrap());
+        assert_eq!(store.inner().object("o").is_some(), there, "{fault}");
+    }
+    for (fault, left) in [(Fault::Vanishes, None), (Fault::Blanked, Some(Bytes::from(vec![0; 5])))] {
+        let (world, store) = faulty(Operation::Put, fault);
+        world
+            .run(async {
+                store.put("o", payload(), PutMode::Create).await.unwrap();
+                assert_eq!(store.inner().object("o").as_deref(), Some(&b"state"[..]));
+                world.restart();
+                world.settle().await;
+            })
+            .unwrap();
+        assert_eq!(store.inner().object("o"), left);
+        assert!(world.is_damaged());
+    }
 }
 
 #[test]
-#[should_panic(expected = "does not apply")]
-fn a_script_takes_no_fault_that_cannot_be() {
-    let _ = FaultPlan::new().at(Operation::Put, 0, Fault::ShortRead(1));
+fn a_torn_object_holds_the_first_bytes() {
+    let (world, store) = faulty(Operation::Put, Fault::Torn(2));
+    world.run(store.put("o", payload(), PutMode::Create)).unwrap().unwrap_err();
+    assert_eq!(store.inner().object("o").as_deref(), Some(&b"st"[..]));
+}
+
+#[test]
+fn a_dropped_write_becomes_what_its_fault_says() {
+    for (effects, at_once, settled) in
+        [(Fate::Never, false, false), (Fate::Done, true, true), (Fate::Late(LATEST), false, true)]
+    {
+        let plan = FaultPlan::new().at_call_on(
+            batcher_testkit::Call::Attempt,
+            "put",
+            0,
+            Fault::Cancel { pending: 0, effects },
+        );
+        let world = World::new(plan);
+        let store = world.store(MemoryStore::new());
+        world
+            .run(async {
+                let put = store.put("o", payload(), PutMode::Create);
+                assert!(world.attempt("put", put).await.is_none());
+                // The next call lets come about what is due.
+                assert_eq!(store.size("o").await.is_ok(), at_once, "{effects:?}");
+                world.settle().await;
+                assert_eq!(store.size("o").await.is_ok(), settled, "{effects:?}");
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn each_fault_of_a_read_spoils_its_reply_and_no_other() {
+    let cases: [(Fault, Option<&[u8]>); 5] = [
+        (Fault::ShortRead(2), Some(b"sta")),
+        (Fault::FlipBit(0), Some(b"rtate")),
+        (Fault::ZeroedRead, Some(&[0; 5])),
+        (Fault::Misdirected, Some(b"atest")),
+        (Fault::Absent, None),
+    ];
+    for (fault, expected) in cases {
+        let (world, store) = faulty(Operation::Read, fault);
+        store.inner().insert("o", "state");
+        let read = || world.run(store.read("o", ReadRange::Bounded(0..9))).unwrap();
+        assert_eq!(read().ok().map(|reply| reply.bytes).as_deref(), expected, "{fault}");
+        assert_eq!(read().unwrap().bytes, "state");
+        assert_eq!((store.calls(Operation::Read), store.fired().len()), (2, 1));
+    }
+}
+
+#[test]
+fn a_stale_read_sees_the_store_as_it_was() {
+    let plan =
+        FaultPlan::new().at(Operation::Read, 0, Fault::Stale(1)).at(Operation::Read, 1, Fault::Stale(2));
+    let world = World::new(plan);
+    let store = world.store(MemoryStore::new());
+    world
+        .run(async {
+            store.put("o", payload(), PutMode::Replace).await.unwrap();
+            store.put("o", Bytes::from_static(b"new").into(), PutMode::Replace).await.unwrap();
+            let read = async || store.read("o", ReadRange::Bounded(0..9)).await.map(|reply| reply.bytes);
+            assert_eq!(read().await.unwrap(), "state");
+            assert_eq!(read().await.unwrap_err().kind(), StoreErrorKind::NotFound);
+            assert_eq!(read().await.unwrap(), "new");
+        })
+        .unwrap();
+}
+
+#[test]
+fn lists_go_wrong_in_their_ways() {
+    let cases: [(Fault, Option<&[&str]>); 5] = [
+        (Fault::ListMisses(0), Some(&["b", "c"])),
+        (Fault::ListRepeats, Some(&["a", "b", "c", "a", "b", "c"])),
+        (Fault::ListReversed, Some(&["c", "b", "a"])),
+        (Fault::Stale(1), Some(&["a", "b"])),
+        (Fault::ListBreaksOff(1), None),
+    ];
+    for (fault, expected) in cases {
+        let (world, store) = faulty(Operation::List, fault);
+        let listed = world
+            .run(async {
+                for name in ["a", "b", "c"] {
+                    store.put(name, payload(), PutMode::Create).await.unwrap();
+                }
+                store.list("").map_ok(|info| info.name).try_collect::<Vec<_>>().await.ok()
+            })
+            .unwrap();
+        let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(listed, expected, "{fault}");
+    }
+}
+
+#[test]
+fn what_lasts_ends_when_the_world_is_healed() {
+    let full = Fault::Reject(StoreErrorKind::NoSpace);
+    let world = World::new(FaultPlan::new().from_call_on(Operation::Put, "b", 0, full));
+    let store = world.store(MemoryStore::new());
+    world
+        .run(async {
+            let put = async |name| store.put(name, payload(), PutMode::Replace).await.is_ok();
+            assert!(put("a").await && !put("b").await && !put("a").await && !put("c").await);
+            world.heal();
+            assert!(put("b").await && put("a").await);
+        })
+        .unwrap();
+}
+
+#[test]
+fn hours_take_no_time() {
+    let world = World::default();
+    let timer = world.timer();
+    world.run(timer.sleep(Duration::from_secs(100 * 3600))).unwrap();
+    assert_eq!(timer.now(), Duration::from_secs(100 * 3600));
+}
+
+#[test]
+fn the_same_plan_takes_the_same_course_and_worlds_know_nothing_of_each_other() {
+    let run = || {
+        let world = World::new(FaultPlan::new().at(Operation::Put, 1, Fault::Late(2)).at(
+            Operation::Size,
+            0,
+            Fault::Absent,
+        ));
+        let store = world.store(MemoryStore::new());
+        world
+            .run(async {
+                for name in ["a", "b", "c"] {
+                    let _ = store.put(name, payload(), PutMode::Create).await;
+                    let _ = store.size(name).await;
+                }
+            })
+            .unwrap();
+        world.history().to_string()
+    };
+    let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(run)).collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), run());
+    }
+}
+
+#[tokio::test]
+async fn a_faulty_store_works_under_a_runtime() {
+    let (world, store) = faulty(Operation::Put, Fault::AckLost);
+    store.put("o", payload(), PutMode::Create).await.unwrap_err();
+    assert_eq!(store.size("o").await.unwrap(), 5);
+    // And a world of its own runs in the middle of it.
+    let inner = World::default();
+    let other = inner.store(MemoryStore::new());
+    inner.run(other.put("o", payload(), PutMode::Create)).unwrap().unwrap();
+    assert_eq!((world.fired().len(), inner.fired().len()), (1, 0));
+}
+
+fn faults() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::AckLost),
+        Just(Fault::JobLate),
+        Just(Fault::Late(LATEST)),
+        any::<u32>().prop_map(Fault::Late),
+        any::<u64>().prop_map(Fault::Torn),
+        any::<u64>().prop_map(Fault::ShortRead),
+        any::<u64>().prop_map(Fault::FlipBit),
+        any::<u32>().prop_map(Fault::Stale),
+        any::<u32>().prop_map(Fault::ListBreaksOff),
+        (any::<u32>(), any::<u32>())
+            .prop_map(|(pending, late)| Fault::Cancel { pending, effects: Fate::Late(late) }),
+        Just(Fault::Reject(StoreErrorKind::Throttled)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_plan_comes_back_from_its_line(
+        entries in proptest::collection::vec((any::<String>(), any::<u32>(), faults(), any::<bool>()), 0..4),
+    ) {
+        let mut plan = FaultPlan::new();
+        for (key, nth, fault, lasts) in entries {
+            plan = if lasts {
+                plan.from_call_on(Operation::Put, &key, nth, fault)
+            } else {
+                plan.at_call_on(Operation::List, &key, nth, fault).at(Operation::Read, nth, fault)
+            };
+        }
+        prop_assert_eq!(plan.to_string().parse(), Ok(plan));
+    }
+
+    #[test]
+    fn any_line_is_a_plan_or_an_error(line in ".{0,60}") {
+        let _ = line.parse::<FaultPlan>();
+    }
 }

@@ -20,6 +20,9 @@ use crate::world::{Limits, World};
 /// The testkit has no allocator of its own; crates that count allocations by thread give such a function in a line.
 pub type AllocationProbe = fn(&mut dyn FnMut()) -> u64;
 
+/// Is told how far an exploration has come.
+type Tell = Box<dyn Fn(&Progress) + Sync + Send>;
+
 /// Runs a scenario again and again: once with nothing going wrong, then with each fault in each call that it can happen to,
 /// then with each two of them, and so on, and judges every run.
 ///
@@ -69,7 +72,7 @@ pub struct Exploration<S> {
     most_failures: usize,
     limits: Limits,
     memory: Option<(AllocationProbe, u64)>,
-    progress: Option<Box<dyn Fn(&Progress) + Sync + Send>>,
+    progress: Option<Tell>,
 }
 
 impl<S> fmt::Debug for Exploration<S> {

@@ -105,7 +105,7 @@ pub(crate) fn write_key(key: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for byte in key.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
-                f.write_char(byte.into())?
+                f.write_char(byte.into())?;
             }
             _ => write!(f, "%{byte:02x}")?,
         }

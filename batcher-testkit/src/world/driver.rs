@@ -167,7 +167,10 @@ impl World {
             let hanging = state.hanging > 0;
             drop(state);
             if !hanging {
-                self.report(Judge::Stuck, "an attempt waits for something that never comes, and no call hangs");
+                self.report(
+                    Judge::Stuck,
+                    "an attempt waits for something that never comes, and no call hangs",
+                );
             }
             woken.wake_by_ref();
             return true;

@@ -75,7 +75,7 @@ impl Chance {
         for kind in self.kinds.iter() {
             let mut of_kind = Vec::new();
             kind.variants(site.call, &info, Depth { late_window: 4, coarse: false }, &mut |fault| {
-                of_kind.push(fault)
+                of_kind.push(fault);
             });
             if let Some(fault) = pick(&of_kind, draw >> 24) {
                 faults.push(fault);

@@ -100,7 +100,7 @@ impl TinyBatcher {
     /// Makes objects of all blobs that are in none. An object that cannot be there is made anew, with what was added since.
     async fn seal(&mut self, epoch: u64) -> Result<(), Failure> {
         let exact = !self.tools.has(Bug::RetryWithOtherBytes);
-        while self.sealed.pop_if(|last| !last.stored && !(last.maybe_there && exact)).is_some() {}
+        while self.sealed.pop_if(|last| !(last.stored || last.maybe_there && exact)).is_some() {}
         let sealed: usize = self.sealed.iter().map(|sealed| sealed.blobs).sum();
         for chunk in self.blobs[sealed..].chunks(BLOBS) {
             let mut blocks = Vec::new();
