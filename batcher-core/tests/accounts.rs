@@ -20,7 +20,7 @@ use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 const REJECTED: Fault = Fault::Reject(StoreErrorKind::Throttled);
 
 /// Refuses the puts of these numbers.
-fn refusing(puts: impl IntoIterator<Item = u64>) -> FaultStore<MemoryStore> {
+fn refusing(puts: impl IntoIterator<Item = u32>) -> FaultStore<MemoryStore> {
     let script =
         puts.into_iter().fold(FaultPlan::new(), |script, put| script.at(Operation::Put, put, REJECTED));
     FaultStore::new(MemoryStore::new(), script)

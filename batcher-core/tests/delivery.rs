@@ -239,7 +239,11 @@ fn an_object_that_exists_is_believed_only_when_read_back_whole() {
         assert_eq!(batcher.store().inner().names().len(), 1);
     }
     for bit in [0, 77_777] {
-        let error = read_back(&[(0, Fault::FlipBit(bit))]).1.unwrap_err();
+        read_back(&[(0, Fault::FlipBit(bit))]).1.unwrap();
+        // The same twice is what stands there; two that differ are a bad line.
+        let unsteady = read_back(&[(0, Fault::FlipBit(bit)), (1, Fault::FlipBit(bit + 1))]).1.unwrap_err();
+        assert_eq!(store_error(&unsteady), (StoreErrorKind::Unavailable, Outcome::Unknown));
+        let error = read_back(&[(0, Fault::FlipBit(bit)), (1, Fault::FlipBit(bit))]).1.unwrap_err();
         assert!(matches!(error.kind(), FlushErrorKind::Conflict));
         assert_eq!(error.outcome(), Outcome::NotApplied);
     }
