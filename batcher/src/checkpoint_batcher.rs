@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batcher_codecs::Lz4;
 use batcher_core::{
-    AddError, AddErrorKind, BatchHandle, BatchMetrics, Batcher, BlobSink, BlobSource, FlushError, PutMode,
-    ReadError, StoreError, StoreErrorKind,
+    AddError, AddErrorKind, BatchHandle, BatchId, BatchMetrics, Batcher, BlobSink, BlobSource, FlushError,
+    PutMode, ReadError, StoreError, StoreErrorKind,
 };
 use batcher_stores::ObjectStoreSink;
 use bytes::Bytes;
@@ -273,6 +273,15 @@ pub enum CheckpointStoreError {
     /// Reading failed.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The object under a name of this epoch is another one, whole as it is: the store or something before it mixes up
+    /// objects. Read again, or from elsewhere.
+    #[error("{object:?} holds {found}")]
+    WrongObject {
+        /// The name that was read.
+        object: String,
+        /// What was found there.
+        found: BatchId,
+    },
     /// The store failed while leftovers of an earlier attempt were being removed; the buffer is kept.
     #[error(transparent)]
     Store(#[from] StoreError),

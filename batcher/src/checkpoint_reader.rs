@@ -46,7 +46,8 @@ impl CheckpointReader {
     /// # Errors
     ///
     /// [`CheckpointStoreError::Read`], of which [`is_not_found`](crate::ReadError::is_not_found) is true where the epoch has no
-    /// object; and [`CheckpointStoreError::Io`] where the thread that reads cannot be created.
+    /// object; [`CheckpointStoreError::WrongObject`] where the store answers with another object than was asked for; and
+    /// [`CheckpointStoreError::Io`] where the thread that reads cannot be created.
     pub fn open(store: Arc<dyn ObjectStore>, prefix: &str, epoch: u64) -> Result<Self, CheckpointStoreError> {
         Self::open_on(Arc::new(Background::start()?), ObjectStoreSink::new(store), prefix, epoch)
     }
@@ -65,9 +66,17 @@ impl CheckpointReader {
                 loop {
                     let name = object_name(&prefix, epoch, parts.len() as u64);
                     match BatchReader::open(store.clone(), &name, &codecs).await {
-                        Ok(part) => parts.push(part),
+                        Ok(part) => {
+                            let found = part.summary().id;
+                            let number = parts.len() as u64;
+                            // The starting point's objects have no identity; ours must be the one asked for.
+                            if let Some(found) = found.filter(|id| (id.epoch, id.part) != (epoch, number)) {
+                                return Err(CheckpointStoreError::WrongObject { object: name, found });
+                            }
+                            parts.push(part);
+                        }
                         Err(error) if error.is_not_found() && !parts.is_empty() => return Ok(parts),
-                        Err(error) => return Err(error),
+                        Err(error) => return Err(error.into()),
                     }
                 }
             })
