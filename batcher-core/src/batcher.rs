@@ -266,6 +266,7 @@ impl<S: BlobStore> Batcher<S> {
         // Before anything is given up for this epoch.
         let part = self.next_part(epoch)?;
         self.unseal().await;
+        self.orphans.abort().await;
         let id = BatchId { writer: self.writer.clone(), epoch, part };
         // The naming is the caller's code: nothing has been taken away yet where it panics.
         let object = (self.naming.0)(&id, self.intake.encoding().codec.id());
