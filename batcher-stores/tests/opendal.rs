@@ -53,20 +53,28 @@ async fn names_that_would_be_altered_are_refused() {
     assert_eq!(whole(&store, "a / b").await.unwrap(), "x");
 }
 
-#[tokio::test]
-async fn a_part_given_up_halfway_spoils_the_upload() {
+#[test]
+fn a_part_given_up_halfway_spoils_the_upload() {
     let (_directory, operator) = files();
     let store = OpendalSink::new(operator);
-    let mut upload = store.start_multipart("object", PutMode::Replace).await.unwrap();
-    upload.put_part(payload("one")).await.unwrap();
-    // The writer holds one part back, so the second goes to the disk when the third comes.
-    upload.put_part(payload("two")).await.unwrap();
-    assert!(upload.put_part(payload("three")).now_or_never().is_none());
-    assert_eq!(upload.put_part(payload("four")).await.unwrap_err().outcome(), Outcome::Unknown);
-    let error = upload.complete().await.unwrap_err();
-    assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::InvalidInput, Outcome::NotApplied));
-    upload.abort().await.unwrap();
-    assert!(listed(&store, "").await.is_empty());
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let mut upload = store.start_multipart("object", PutMode::Replace).await.unwrap();
+        upload.put_part(payload("one")).await.unwrap();
+        upload.put_part(payload("two")).await.unwrap();
+        // From here on the disk's only thread is busy, so that what is written stays under way, and the next write but
+        // one at the latest has to wait.
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || held.recv());
+        assert!((0..3).any(|_| upload.put_part(payload("more")).now_or_never().is_none()));
+        drop(release);
+        assert!(busy.await.unwrap().is_err());
+        assert_eq!(upload.put_part(payload("four")).await.unwrap_err().outcome(), Outcome::Unknown);
+        let error = upload.complete().await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::InvalidInput, Outcome::NotApplied));
+        upload.abort().await.unwrap();
+        assert!(listed(&store, "").await.is_empty());
+    });
 }
 
 #[tokio::test]

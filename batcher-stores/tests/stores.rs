@@ -80,6 +80,7 @@ mod object_store {
 mod opendal {
     use super::*;
     use ::opendal::{Operator, services};
+    use batcher_core::BlobSink;
     use batcher_stores::OpendalSink;
 
     sink_conformance!(in_memory, |rule| {
@@ -87,6 +88,11 @@ mod opendal {
     });
     sink_conformance!(in_memory_without_runtime, |rule| {
         without_runtime(rule, &OpendalSink::new(Operator::new(services::Memory::default()).unwrap()))
+    });
+    sink_conformance!(with_a_longest_put, |rule| {
+        let store = OpendalSink::new(Operator::new(services::Memory::default()).unwrap());
+        let capabilities = store.capabilities().with_max_put_len(100_000);
+        on_tokio(rule, &store.with_capabilities(capabilities))
     });
     sink_conformance!(files, |rule| {
         let directory = tempfile::tempdir().unwrap();

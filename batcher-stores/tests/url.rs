@@ -11,8 +11,6 @@ use std::sync::Arc;
 
 use batcher_core::{BlobStore, Operation, StoreErrorKind};
 use batcher_stores::open_url;
-use batcher_testkit::block_on;
-use batcher_testkit::conformance::{self, SinkOptions, SinkRule};
 
 type Opened = Result<Arc<dyn BlobStore>, batcher_core::StoreError>;
 
@@ -73,6 +71,9 @@ fn a_feature_that_is_off_is_named() {
 #[cfg(feature = "local")]
 #[test]
 fn file_is_a_directory_that_is_made() {
+    use batcher_testkit::block_on;
+    use batcher_testkit::conformance::{self, SinkOptions};
+
     let directory = tempfile::tempdir().unwrap();
     let url = format!("file://{}/made/a%20b", directory.path().display());
     let store = open(&url, &[]).unwrap();
@@ -87,6 +88,9 @@ fn file_is_a_directory_that_is_made() {
 #[cfg(feature = "object-store")]
 #[test]
 fn memory_is_new_each_time() {
+    use batcher_testkit::block_on;
+    use batcher_testkit::conformance::{self, SinkOptions, SinkRule};
+
     let options = SinkOptions::default();
     for url in ["memory:", "memory://", "memory:///"] {
         let store = open(url, &[]).unwrap();
