@@ -239,7 +239,14 @@ impl<S: BlobStore> Delivery<'_, S> {
                     expected = next;
                     break;
                 }
+                let whole = ReadRange::Bounded(range.clone()).resolve(reply.object_len);
+                let short = (reply.bytes.len() as u64) < whole.end - whole.start;
                 match other {
+                    // What did not come says nothing about what stands there.
+                    _ if short => {
+                        let short = StoreError::new(StoreErrorKind::Unavailable, Operation::Read, name);
+                        return Err(unknown(short).into());
+                    }
                     None => other = Some(reply),
                     Some(other) if other.bytes == reply.bytes && other.object_len == reply.object_len => {
                         return Err(Undelivered::Conflict);

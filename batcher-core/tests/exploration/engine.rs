@@ -110,7 +110,7 @@ impl Engine {
                         // Half an object stands in the way: its name is lost, and the epoch with it.
                         FlushErrorKind::Conflict if world.is_damaged() => return Ok(()),
                         // A lasting fault may spoil what is read back, time and again.
-                        FlushErrorKind::Conflict if tries >= HEALED_AFTER => return Err(error.to_string()),
+                        FlushErrorKind::Conflict if tries > HEALED_AFTER + 1 => return Err(error.to_string()),
                         _ => {}
                     },
                     None => {}
