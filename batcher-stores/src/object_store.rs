@@ -53,7 +53,8 @@ const PART_LIMITS: (u64, u64) = (5 << 20, 10_000);
 /// # Lists
 ///
 /// `object_store` lists by whole segments. A prefix that ends in the middle of one costs a list of the whole
-/// directory above it, of which the rest is thrown away here.
+/// directory above it, of which the rest is thrown away here. Its S3 client, as of version 0.14.2, takes an answer of
+/// success whose body is an error for an empty list; S3 itself does not answer a list so.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -56,9 +56,9 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Three parts and seven blocks in 3 kB.
+    /// Two parts and seven blocks in 3 kB.
     pub(crate) const SMALL: Self =
-        Self { blob: 780, block_len: 500, part_len: 1500, timeout: Duration::from_millis(500) };
+        Self { blob: 780, block_len: 500, part_len: 2000, timeout: Duration::from_millis(500) };
 
     /// Two parts of the length that servers insist on.
     pub(crate) const LARGE: Self =
