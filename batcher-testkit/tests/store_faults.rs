@@ -232,6 +232,20 @@ fn what_is_overtaken_waits_for_a_later_call() {
 }
 
 #[test]
+fn an_effect_is_late_by_calls_to_stores_and_no_others() {
+    let world = World::new(FaultPlan::new().at(Operation::Put, 0, Fault::Late(2)));
+    let store = world.store(MemoryStore::new());
+    let seen = world.run(async {
+        call(&store, Operation::Put).await.unwrap_err();
+        for _ in 0..5 {
+            world.attempt("pause", batcher_core::Timer::sleep(&world.timer(), Duration::from_secs(1))).await;
+        }
+        [store.size("new").await.is_ok(), store.size("new").await.is_ok()]
+    });
+    assert_eq!(seen.unwrap(), [false, true]);
+}
+
+#[test]
 fn a_torn_object_holds_as_many_bytes_as_there_are() {
     for (len, left) in [(0, ""), (1, "p"), (3, "par"), (4, "part"), (99, "part")] {
         let world = World::new(FaultPlan::new().at(Operation::Put, 0, Fault::Torn(len)));
