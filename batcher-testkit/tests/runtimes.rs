@@ -72,10 +72,15 @@ async fn on_many_threads() {
 #[tokio::test]
 async fn a_call_that_hangs_is_given_up_by_the_runtime() {
     let store = FaultStore::new(MemoryStore::new(), FaultPlan::new().at(Operation::Put, 0, Fault::Hang));
+    let long = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    };
     tokio::select! {
         biased;
         _ = store.put("o", payload(), PutMode::Create) => panic!("it hangs"),
-        () = tokio::task::yield_now() => {}
+        () = long => {}
     }
     store.put("o", payload(), PutMode::Create).await.unwrap();
     assert_eq!(store.inner().names(), ["o"]);
