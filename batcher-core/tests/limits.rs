@@ -247,6 +247,18 @@ fn a_page_decodes_to_so_much_and_no_more() {
 }
 
 #[test]
+fn a_page_of_keys_that_ends_early_is_noticed_wherever_it_ends() {
+    let whole = page(["alpha", "beta"], "");
+    for cut in 1..=whole.content.len() {
+        let content = whole.content[..whole.content.len() - cut].to_vec();
+        let pages = vec![Page { content, entries: 2, separator: vec![], junk: 0 }];
+        let reader = open(store(Forge { pages, ..Forge::default() }.object())).unwrap();
+        let error = block_on(reader.get("alpha")).unwrap_err();
+        assert!(matches!(corrupt(&error), (Section::KeyPage(0), Problem::Length { .. })), "{cut}: {error:?}");
+    }
+}
+
+#[test]
 fn separators_ascend() {
     for (separators, ascend) in
         [(["", "b", "c"], true), (["", "b", "b"], false), (["", "c", "b"], false), (["a", "b", "c"], false)]
