@@ -99,6 +99,16 @@ fn a_receipt_tells_what_is_in_the_object() {
 }
 
 #[test]
+fn the_tail_of_a_long_blob_has_a_block_of_its_own_where_it_fills_half_of_one() {
+    for (tail, blocks) in [(51, 3), (50, 2)] {
+        let mut batcher = Batcher::builder(Raw, MemoryStore::new()).block_len(100).build().unwrap();
+        batcher.add("long", vec![0; 100 + tail]).unwrap();
+        batcher.add("short", vec![0; 30]).unwrap();
+        assert_eq!(block_on(batcher.flush(1)).unwrap().receipts[0].blocks, blocks, "{tail}");
+    }
+}
+
+#[test]
 fn an_object_that_stands_is_unreported_until_a_flush_succeeds() {
     let mut batcher = Batcher::builder(Raw, refusing([0, 2])).build().unwrap();
     batcher.add("a", vec![1]).unwrap();

@@ -139,7 +139,10 @@ fn many_long_keys_come_back() {
     }
     let r = block_on(b.flush(7)).expect("flush");
     let opened = block_on(BatchReader::open(memory.clone(), &r.receipts[0].object, &registry()));
-    opened.expect("what was acknowledged can be read");
+    let reader = opened.expect("what was acknowledged can be read");
+    for i in [0, 2000, 4199] {
+        assert_eq!(block_on(reader.get(&format!("{prefix}{i:06}"))).unwrap().unwrap().len(), 1);
+    }
 }
 
 #[test]

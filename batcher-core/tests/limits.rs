@@ -86,10 +86,11 @@ fn separators_unfold_to_so_much_and_no_more() {
     let separator = |n: usize| if n == 0 { String::new() } else { format!("{prefix}{n:04x}") };
     let opened = |pages: usize| {
         let pages = (0..pages).map(|n| page([""], &separator(n))).collect();
-        open(store(Forge { pages, ..Forge::default() }.object()))
+        // Nothing that takes long to print where the test fails.
+        open(store(Forge { pages, ..Forge::default() }.object())).map(|reader| reader.len())
     };
     // 4096 separators of 64 KiB, and the empty one of the first page.
-    assert_eq!(opened(4097).unwrap().len(), 4097);
+    assert_eq!(opened(4097).unwrap(), 4097);
     let error = opened(4098).unwrap_err();
     let (section, problem) = corrupt(&error);
     assert_eq!(section, Section::Root);
@@ -244,6 +245,18 @@ fn a_page_decodes_to_so_much_and_no_more() {
         ),
         "{error:?}"
     );
+}
+
+#[test]
+fn a_page_of_keys_that_ends_early_is_noticed_wherever_it_ends() {
+    let whole = page(["alpha", "beta"], "");
+    for cut in 1..=whole.content.len() {
+        let content = whole.content[..whole.content.len() - cut].to_vec();
+        let pages = vec![Page { content, entries: 2, separator: vec![], junk: 0 }];
+        let reader = open(store(Forge { pages, ..Forge::default() }.object())).unwrap();
+        let error = block_on(reader.get("alpha")).unwrap_err();
+        assert!(matches!(corrupt(&error), (Section::KeyPage(0), Problem::Length { .. })), "{cut}: {error:?}");
+    }
 }
 
 #[test]

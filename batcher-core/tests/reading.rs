@@ -11,6 +11,7 @@ mod scenario;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ use batcher_core::{
     BatchReader, BlobSink, BlobSource, Executor, Job, Operation, Outcome, Payload, PutMode, ReadError,
     ReadErrorKind, ReadOptions, ReadRange, ReadReply, StoreError, StoreErrorKind,
 };
+use batcher_testkit::corpus::KeyKind;
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -281,4 +283,69 @@ fn blobs_that_have_been_handed_out_no_longer_count_against_the_limit() {
     };
     assert!(read(3500).unwrap() == state);
     assert!(matches!(read(3499).unwrap_err().kind(), ReadErrorKind::Memory { len: 3500, limit: 3499, .. }));
+}
+
+#[test]
+fn whichever_read_fails_its_error_comes_out() {
+    let state: State = vec![("long".into(), noise(3500, 1)), ("short".into(), noise(10, 2))];
+    let memory = MemoryStore::new();
+    memory.insert("o", block_on(scenario::object(&state, Arc::new(Raw), 1000)));
+    let mut failed = [0, 0];
+    for (way, failed) in failed.iter_mut().enumerate() {
+        for call in 0.. {
+            let script = FaultPlan::new().at(Operation::Read, call, Fault::Reject(StoreErrorKind::Timeout));
+            let store = FaultStore::new(memory.clone(), script);
+            let result = block_on(async {
+                let reader = open(store.clone(), options().with_max_read_len(1)).await?;
+                match way {
+                    0 => reader.get("long").await.map(drop),
+                    _ => reader.verify().await.map(drop),
+                }
+            });
+            if store.fired().is_empty() {
+                result.unwrap();
+                break;
+            }
+            assert!(matches!(result.unwrap_err().kind(), ReadErrorKind::Store(_)), "{way}, {call}");
+            *failed += 1;
+        }
+    }
+    // End, root, page of keys, page of blocks and four blocks; the header, too, to verify.
+    assert_eq!(failed, [8, 9]);
+}
+
+/// Counts the bytes that it hands out.
+#[derive(Clone, Debug)]
+struct Weighed(MemoryStore, Arc<AtomicU64>);
+
+#[async_trait]
+impl BlobSource for Weighed {
+    async fn read(&self, name: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
+        let reply = self.0.read(name, range).await?;
+        self.1.fetch_add(reply.bytes.len() as u64, Ordering::Relaxed);
+        Ok(reply)
+    }
+    async fn size(&self, name: &str) -> Result<u64, StoreError> {
+        self.0.size(name).await
+    }
+}
+
+#[test]
+fn one_key_among_many_is_found_in_a_page_of_reasonable_length() {
+    // Short keys, and long ones of which 128 are in a page at least.
+    for (kind, keys, root, page) in [
+        (KeyKind::Uuid, 50_000, 2_000..9_000, 16_000..17_000),
+        (KeyKind::LongSeparators, 2_000, 8_000..14_000, 40_000..50_000),
+    ] {
+        let state: State = (0..keys).map(|n| (kind.key(1, n), Bytes::new())).collect();
+        let memory = MemoryStore::new();
+        memory.insert("o", block_on(scenario::object(&state, Arc::new(Raw), 1000)));
+        let source = Weighed(memory, Arc::default());
+        let reader = block_on(open(source.clone(), options())).unwrap();
+        let opened = source.1.swap(0, Ordering::Relaxed);
+        assert!(root.contains(&opened), "{kind:?}: root of {opened} bytes");
+        assert_eq!(block_on(reader.get(&state[77].0)).unwrap().unwrap(), "");
+        let read = source.1.load(Ordering::Relaxed);
+        assert!(page.contains(&read), "{kind:?}: page of {read} bytes");
+    }
 }

@@ -54,6 +54,7 @@ mod tests {
         assert_eq!(ranges(&[block(0, 0, 20), block(3, 31, 20)]), [(0, 20), (31, 51)]);
         assert_eq!(ranges(&[block(0, 0, 60), block(1, 60, 60)]), [(0, 60), (60, 120)]);
         assert_eq!(ranges(&[block(0, 0, 500)]), [(0, 500)]);
+        assert_eq!(ranges(&[block(7, 1000, 50), block(8, 1050, 50)]), [(1000, 1100)]);
         assert!(ranges(&[]).is_empty());
     }
 }

@@ -133,5 +133,7 @@ fn every_adaptor_shows_what_it_wraps() {
     assert_eq!(prefix.prefix(), "a/");
     assert_eq!(prefix.inner().calls(), [(Operation::Put, "a/b".to_owned())]);
     assert_eq!(policy().attempts().get(), 3);
-    assert!(stack.snapshot().get(Operation::Open).is_none());
+    let readings = stack.snapshot();
+    assert!(readings.get(Operation::Open).is_none());
+    assert_eq!(readings.get(Operation::List).map(|list| list.calls), Some(0));
 }

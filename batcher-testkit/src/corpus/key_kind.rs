@@ -30,8 +30,8 @@ pub enum KeyKind {
     LastByte,
     /// 200 letters by chance: neither prefix compression nor a codec finds much in them.
     LongRandom,
-    /// Pairs of keys that share 1000 letters by chance and differ in the last: the shortest prefix that tells them from
-    /// each other is as long as they are, so that separators in an index are, too.
+    /// Runs of three keys that share 1000 letters by chance and differ in the last: the shortest prefix that tells them
+    /// from each other is as long as they are, so that separators in an index are, too, wherever it parts a run.
     LongSeparators,
 }
 
@@ -92,8 +92,8 @@ impl KeyKind {
                 key
             }
             Self::LongSeparators => {
-                let mut key = letters(seed, number / 2, 984);
-                key.push_str(&format!("{:016x}{}", mix(seed ^ (number / 2)), number % 2));
+                let mut key = letters(seed, number / 3, 984);
+                key.push_str(&format!("{:016x}{}", mix(seed ^ (number / 3)), number % 3));
                 key
             }
         }
