@@ -104,13 +104,16 @@ impl Engine {
             }
             let mut tries = 0;
             let report = loop {
+                let fired = world.fired().len();
                 match world.attempt("flush", batcher.flush(epoch)).await {
                     Some(Ok(report)) => break report,
                     Some(Err(error)) => match error.kind() {
                         // Half an object stands in the way: its name is lost, and the epoch with it.
                         FlushErrorKind::Conflict if world.is_damaged() => return Ok(()),
-                        // A lasting fault may spoil what is read back, time and again.
-                        FlushErrorKind::Conflict if tries > HEALED_AFTER + 1 => return Err(error.to_string()),
+                        // What was read back must have been spoilt twice, and alike, to be taken for somebody else's.
+                        FlushErrorKind::Conflict if world.fired().len() < fired + 2 => {
+                            return Err(error.to_string());
+                        }
                         _ => {}
                     },
                     None => {}
