@@ -11,7 +11,7 @@ use batcher_core::{
     BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, FlushErrorKind, Inline, Limit,
     Meter, Prefix, PutMode, ReadError, ReadOptions, Retry, RetryPolicy, Timeout,
 };
-use batcher_testkit::{MemoryStore, World};
+use batcher_testkit::{FaultKind, FiredFault, MemoryStore, World};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -111,7 +111,7 @@ impl Engine {
                         // Half an object stands in the way: its name is lost, and the epoch with it.
                         FlushErrorKind::Conflict if world.is_damaged() => return Ok(()),
                         // What was read back must have been spoilt twice, and alike, to be taken for somebody else's.
-                        FlushErrorKind::Conflict if world.fired().len() < fired + 2 => {
+                        FlushErrorKind::Conflict if spoilt(&world.fired()[fired..]) < 2 => {
                             return Err(error.to_string());
                         }
                         _ => {}
@@ -208,6 +208,14 @@ fn adapted(store: Store, world: &World) -> Result<Store, String> {
     let store = Retry::new(Limit::new(store, NonZeroUsize::new(2).unwrap()), policy, timer.clone());
     let store = Prefix::new(Meter::new(store, timer), "node/").map_err(|error| error.to_string())?;
     Ok(Arc::new(store))
+}
+
+/// How many answers held other bytes than the store, or another version; one that breaks off does not.
+fn spoilt(fired: &[FiredFault]) -> usize {
+    let spoils = |kind| {
+        matches!(kind, FaultKind::FlipBit | FaultKind::ZeroedRead | FaultKind::Misdirected | FaultKind::Stale)
+    };
+    fired.iter().filter(|fired| spoils(fired.fault.kind())).count()
 }
 
 /// The blobs of an epoch: most of them are new in each, one only stands in the first.
