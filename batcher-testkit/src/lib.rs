@@ -1,4 +1,47 @@
-//! Stores for the tests of whoever writes and restores checkpoints.
+//! Tests for whoever writes and restores checkpoints: everything that can go wrong with a store, tried out.
+//!
+//! | to test | take |
+//! | --- | --- |
+//! | code that writes and restores, with all faults in all places | [`Exploration`] |
+//! | one particular fault | [`World`] with a [`FaultPlan`] |
+//! | a store or a codec of one's own | [`conformance`] |
+//! | with state and workloads that are like real ones | [`corpus`] |
+//! | without faults | [`MemoryStore`] and [`block_on`] |
+//!
+//! An exploration runs a scenario once with nothing going wrong and counts its calls; then with every [`FaultKind`] in every
+//! call, then with every two of them, as deep as asked for. An effect can come about although its caller was told
+//! otherwise, was dropped, or has moved on. [Judges](Judge) look at what came of it. A case that fails is shrunk to the fewest
+//! faults and printed as one line, which [`Exploration::replay`] runs again:
+//!
+//! ```
+//! use batcher_core::{BlobSink, PutMode, StoreErrorKind};
+//! use batcher_testkit::{Exploration, FaultKind, Judge, MemoryStore, World};
+//! use bytes::Bytes;
+//!
+//! let careless = Exploration::new(|world: World| async move {
+//!     let store = world.store(MemoryStore::new());
+//!     world.wrote("counts", "1");
+//!     match store.put("state", Bytes::from_static(b"1").into(), PutMode::Create).await {
+//!         // Wrong: some stores say so although nothing is there.
+//!         Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {}
+//!         put => put?,
+//!     }
+//!     world.acknowledged();
+//!     world.judge_read(store.inner().object("state").map(|bytes| ("counts", bytes)));
+//!     Ok::<(), batcher_core::StoreError>(())
+//! })
+//! .faults([FaultKind::PhantomExists, FaultKind::OwnExists]);
+//!
+//! let report = careless.run();
+//! let failure = &report.failures()[0];
+//! assert_eq!(failure.case.violations[0].judge, Judge::LostAcknowledged);
+//! assert_eq!(failure.plan.to_string(), "put:state#0=phantom-exists");
+//! assert_eq!(careless.replay("put:state#0=phantom-exists")?.violations.len(), 1);
+//! # Ok::<(), batcher_testkit::ParseError>(())
+//! ```
+//!
+//! Nothing here needs a runtime, reads a clock, or keeps global state: the same case takes the same course every time, hours
+//! of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`.
 
 mod block_on;
 mod call_counts;
