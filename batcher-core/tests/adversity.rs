@@ -1,4 +1,4 @@
-//! Callers, executors, stores and objects that behave badly.
+//! Callers, executors and stores that behave badly. Objects: see `golden`, `legacy`, `limits` and `reading`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,14 +6,12 @@
     missing_docs,
     reason = "tests fail by panicking"
 )]
-#![allow(clippy::cast_possible_truncation, reason = "the objects made here are small")]
 
 mod scenario;
 use async_trait::async_trait;
 use batcher_codecs::{Lz4, Raw, registry};
 use batcher_core::*;
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
-use bytes::Bytes;
 use std::sync::atomic::*;
 use std::sync::{Arc, Mutex};
 
@@ -344,67 +342,6 @@ fn the_memory_limit_counts_for_a_blob_in_one_block() {
     assert!(matches!(all.unwrap_err().kind(), ReadErrorKind::Memory { .. }));
 }
 
-#[derive(Debug, Clone)]
-struct LyingSize(Bytes, u64);
-#[async_trait]
-impl BlobSource for LyingSize {
-    fn reads_suffixes(&self) -> bool {
-        false
-    }
-    async fn read(&self, _: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
-        let r = range.resolve(self.0.len() as u64);
-        Ok(ReadReply {
-            bytes: self.0.slice(r.start as usize..r.end as usize),
-            object_len: self.0.len() as u64,
-            version: None,
-        })
-    }
-    async fn size(&self, _: &str) -> Result<u64, StoreError> {
-        Ok(self.1)
-    }
-}
-fn lcb1(body: &[u8], entries: u32) -> Bytes {
-    let mut packed = vec![0; batcher_codecs::Lz4Block::default().max_frame_len(body.len())];
-    let len = batcher_codecs::Lz4Block::default().encode(body, &mut packed).unwrap();
-    let mut o = b"LCB1".to_vec();
-    o.extend(1u32.to_le_bytes());
-    o.extend(entries.to_le_bytes());
-    o.extend((body.len() as u32).to_le_bytes());
-    o.extend((body.len() as u32).to_le_bytes());
-    o.extend(&packed[..len]);
-    o.into()
-}
-fn entry(key: &[u8], blob: &[u8]) -> Vec<u8> {
-    let mut b = (key.len() as u32).to_le_bytes().to_vec();
-    b.extend(key);
-    b.extend((blob.len() as u32).to_le_bytes());
-    b.extend(blob);
-    b
-}
-#[test]
-fn an_object_that_grows_between_size_and_read_is_an_error() {
-    let o = lcb1(&entry(b"k", &scenario::noise(200, 1)), 1);
-    let error = block_on(BatchReader::open(LyingSize(o, 100), "x", &registry())).unwrap_err();
-    assert!(matches!(error.kind(), batcher_core::ReadErrorKind::Replaced), "{error:?}");
-}
-#[test]
-fn an_old_object_may_hold_a_new_one_as_its_last_blob() {
-    let inner =
-        block_on(scenario::object(&vec![("a".into(), Bytes::from_static(b"x"))], Arc::new(Raw), 1000));
-    let o = lcb1(&entry(b"k", &inner), 1);
-    let m = MemoryStore::new();
-    m.insert("o", o);
-    let r = block_on(BatchReader::open(m, "o", &registry())).expect("old objects are readable");
-    assert_eq!(block_on(r.get("k")).unwrap(), Some(inner));
-}
-#[test]
-fn an_old_object_may_have_a_long_key() {
-    let o = lcb1(&entry(&vec![b'k'; 70_000], b"v"), 1);
-    let m = MemoryStore::new();
-    m.insert("o", o);
-    let r = block_on(BatchReader::open(m, "o", &registry())).expect("old objects are readable");
-    assert_eq!(r.len(), 1);
-}
 #[test]
 fn keys_count_against_the_memory_limit() {
     let mut b = Batcher::builder(Lz4::default(), MemoryStore::new()).memory_limit(1000).build().unwrap();

@@ -13,8 +13,10 @@
 mod scenario;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use batcher_codecs::{Lz4, Lz4Block, Raw, Zstd, registry};
 use batcher_core::{BatchReader, Codec, CodecRegistry, ObjectFormat, ReadError, ReadErrorKind, ReadOptions};
@@ -176,32 +178,54 @@ async fn read_all(
     reader.blobs().try_collect::<Vec<_>>().await.ok().map(|blobs| blobs.into_iter().collect())
 }
 
+/// A flip of every bit, but for the one object in which reading everything takes milliseconds: there of every 997th.
 #[test]
 fn every_flipped_bit_is_noticed_or_harmless() {
-    let codecs = registry();
     // Version 1 of the starting point's format has no checksum.
-    for golden in goldens().iter().filter(|golden| golden.name.contains("small") || golden.name == "lcb1-v2")
-    {
+    for golden in goldens().iter().filter(|golden| golden.name != "lcb1-v1") {
         let object = bytes(golden);
+        let step = if golden.name == "v1-lz4-pages" { 997 } else { 1 };
         let expected = expected(&golden.state);
-        let mut harmless = 0;
-        for bit in 0..object.len() * 8 {
-            let mut flipped = object.to_vec();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            let flipped = Bytes::from(flipped);
-            block_on(async {
-                if let Some(blobs) = read_all(&flipped, &codecs, 100).await {
-                    assert!(blobs == expected, "{} bit {bit}", golden.name);
-                    // Only the header is not looked at in order to read blobs; to verify is to look at it.
-                    let reader = open(&flipped, &codecs, ReadOptions::default()).await.unwrap();
-                    let error = reader.verify().await.unwrap_err();
-                    assert!(matches!(error.kind(), ReadErrorKind::Corrupt(_)), "{} bit {bit}", golden.name);
-                    harmless += 1;
-                }
-            });
-        }
+        let harmless = AtomicUsize::new(0);
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                let (object, expected, harmless) = (&object, &expected, &harmless);
+                scope.spawn(move || {
+                    let codecs = registry();
+                    for bit in (thread * step..object.len() * 8).step_by(threads * step) {
+                        if !is_noticed(object, bit, expected, &codecs, golden.name) {
+                            harmless.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        let harmless = harmless.into_inner();
         assert!(harmless < 70 * 8, "{}: {harmless} of {}", golden.name, object.len() * 8);
     }
+}
+
+/// Whether a flipped bit keeps the blobs from being read; where it does not, they must be right, and verifying must notice.
+fn is_noticed(
+    object: &Bytes,
+    bit: usize,
+    expected: &BTreeMap<String, Bytes>,
+    codecs: &CodecRegistry,
+    name: &str,
+) -> bool {
+    let mut flipped = object.to_vec();
+    flipped[bit / 8] ^= 1 << (bit % 8);
+    let flipped = Bytes::from(flipped);
+    block_on(async {
+        let Some(blobs) = read_all(&flipped, codecs, 100).await else { return true };
+        assert!(blobs == *expected, "{name} bit {bit}");
+        // Only the header is not looked at in order to read blobs; to verify is to look at it.
+        let reader = open(&flipped, codecs, ReadOptions::default()).await.unwrap();
+        let error = reader.verify().await.unwrap_err();
+        assert!(matches!(error.kind(), ReadErrorKind::Corrupt(_)), "{name} bit {bit}");
+        false
+    })
 }
 
 #[test]

@@ -7,20 +7,27 @@
     reason = "tests fail by panicking"
 )]
 
-use batcher_codecs::{Lz4Block, registry};
+mod scenario;
+
+use std::sync::Arc;
+
+use batcher_codecs::{Lz4Block, Raw, registry};
 use batcher_core::{
-    BatchReader, Codec, CodecError, CodecId, CodecRegistry, ObjectFormat, Operation, Problem, ReadError,
-    ReadErrorKind, ReadOptions, Section, StoreErrorKind,
+    BatchReader, BlobSource, Codec, CodecError, CodecId, CodecRegistry, ObjectFormat, Operation, Problem,
+    ReadError, ReadErrorKind, ReadOptions, ReadRange, ReadReply, Section, StoreError, StoreErrorKind,
+    async_trait,
 };
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
+use bytes::Bytes;
 
 fn len(bytes: &[u8]) -> [u8; 4] {
     u32::try_from(bytes.len()).unwrap().to_le_bytes()
 }
 
-fn body(entries: &[(&str, &str)]) -> Vec<u8> {
-    let entry = |(key, blob): &(&str, &str)| {
-        [&len(key.as_bytes()), key.as_bytes(), &len(blob.as_bytes()), blob.as_bytes()].concat()
+fn body<B: AsRef<[u8]>>(entries: &[(&str, B)]) -> Vec<u8> {
+    let entry = |(key, blob): &(&str, B)| {
+        let blob = blob.as_ref();
+        [&len(key.as_bytes()), key.as_bytes(), &len(blob), blob].concat()
     };
     entries.iter().flat_map(entry).collect()
 }
@@ -147,4 +154,47 @@ fn what_one_holds_is_listed_and_verified() {
     assert_eq!((summary.blobs, summary.blob_bytes), (2, 3));
     let report = block_on(reader.verify()).unwrap();
     assert_eq!((report.blobs, report.blob_bytes, report.object_len), (2, 3, summary.object_len));
+}
+
+/// A store that does not read suffixes and is mistaken about a length.
+#[derive(Debug, Clone)]
+struct LyingSize(Bytes, u64);
+#[async_trait]
+impl BlobSource for LyingSize {
+    fn reads_suffixes(&self) -> bool {
+        false
+    }
+    async fn read(&self, _: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
+        let r = range.resolve(self.0.len() as u64);
+        Ok(ReadReply {
+            bytes: self.0.slice(usize::try_from(r.start).unwrap()..usize::try_from(r.end).unwrap()),
+            object_len: self.0.len() as u64,
+            version: None,
+        })
+    }
+    async fn size(&self, _: &str) -> Result<u64, StoreError> {
+        Ok(self.1)
+    }
+}
+
+#[test]
+fn one_that_grows_between_size_and_read_is_an_error() {
+    let object = object(&body(&[("k", scenario::noise(200, 1))]), 1);
+    let error = block_on(BatchReader::open(LyingSize(object.into(), 100), "x", &registry())).unwrap_err();
+    assert!(matches!(error.kind(), ReadErrorKind::Replaced), "{error:?}");
+}
+
+#[test]
+fn one_may_hold_an_object_of_ours_as_its_last_blob() {
+    let state = vec![("a".into(), Bytes::from_static(b"x"))];
+    let inner = block_on(scenario::object(&state, Arc::new(Raw), 1000));
+    let reader = open(object(&body(&[("k", &inner)]), 1), &registry(), ReadOptions::default()).unwrap();
+    assert_eq!(block_on(reader.get("k")).unwrap(), Some(inner));
+}
+
+#[test]
+fn one_may_have_a_key_longer_than_ours() {
+    let key = "k".repeat(70_000);
+    let reader = open(object(&body(&[(&key, "v")]), 1), &registry(), ReadOptions::default()).unwrap();
+    assert_eq!(reader.len(), 1);
 }

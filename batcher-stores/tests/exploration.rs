@@ -93,13 +93,15 @@ fn every_pair_of_faults_below_the_object_store_sink() {
 #[test]
 fn every_fault_over_the_memory_store_of_object_store() {
     let engine = Engine { in_parts: false, open: faults_over_sink, ..Engine::default() };
-    clean(&explore(&engine).lasting(true).run(), Instant::now());
+    let start = Instant::now();
+    clean(&explore(&engine).lasting(true).run(), start);
 }
 
 #[test]
 fn every_fault_over_a_durable_directory() {
     for in_parts in [false, true] {
         let engine = Engine { in_parts, open: faults_over_directory, ..Engine::default() };
-        clean(&explore(&engine).run(), Instant::now());
+        let start = Instant::now();
+        clean(&explore(&engine).run(), start);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::pin;
 
 use super::Exploration;
-use super::report::CaseReport;
+use super::report::{CaseReport, Report, Tally};
 use crate::fault::FaultPlan;
 use crate::judge::{Judge, Violation};
 use crate::world::{Chooser, Ended, FiredFault, History, InjectedPanic, World};
@@ -38,6 +38,17 @@ where
     F: Future<Output = Result<(), E>>,
     E: fmt::Display,
 {
+    /// The run in which nothing goes wrong, and the count that it begins; a report where it fails already.
+    pub(super) fn clean(&self) -> Result<(Case, Tally), Box<Report>> {
+        let case = self.planned(FaultPlan::new());
+        let mut tally = Tally::new(&self.kinds, case.store_calls);
+        tally.add(&FaultPlan::new(), &case);
+        if case.violations.is_empty() {
+            return Ok((case, tally));
+        }
+        Err(Box::new(tally.report(vec![self.failure(FaultPlan::new(), case)])))
+    }
+
     pub(super) fn planned(&self, plan: FaultPlan) -> Case {
         self.case(Chooser::planned(plan))
     }

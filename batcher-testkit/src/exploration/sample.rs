@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 use super::report::{Report, Tally};
 use super::shrink::Found;
 use super::{Exploration, Progress};
-use crate::fault::FaultPlan;
 use crate::world::{Chance, Chooser, World};
 
 /// How many seeds a thread takes at a time.
@@ -20,12 +19,10 @@ where
     F: Future<Output = Result<(), E>>,
     E: fmt::Display,
 {
-    let clean = exploration.planned(FaultPlan::new());
-    let mut tally = Tally::new(&exploration.kinds, clean.store_calls);
-    tally.add(&FaultPlan::new(), &clean);
-    if !clean.violations.is_empty() {
-        return tally.report(vec![exploration.failure(FaultPlan::new(), clean)]);
-    }
+    let (clean, tally) = match exploration.clean() {
+        Ok(clean) => clean,
+        Err(report) => return *report,
+    };
     // Twice as many as are wanted would come about, so that most runs have the full number.
     let per_mille = (2000 * faults as u64 / (clean.history.calls().len() as u64).max(1)).clamp(1, 1000);
     let next = AtomicU64::new(seeds.start);

@@ -21,12 +21,10 @@ where
     F: Future<Output = Result<(), E>>,
     E: fmt::Display,
 {
-    let clean = exploration.planned(FaultPlan::new());
-    let mut tally = Tally::new(&exploration.kinds, clean.store_calls);
-    tally.add(&FaultPlan::new(), &clean);
-    if !clean.violations.is_empty() {
-        return tally.report(vec![exploration.failure(FaultPlan::new(), clean)]);
-    }
+    let (clean, tally) = match exploration.clean() {
+        Ok(clean) => clean,
+        Err(report) => return *report,
+    };
     if exploration.depth == 0 {
         return tally.report(Vec::new());
     }

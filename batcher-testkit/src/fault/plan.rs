@@ -133,7 +133,7 @@ impl Plan {
         found
     }
 
-    /// Ends what lasts, and whatever has not begun by now.
+    /// Ends what lasts; what has not begun may still begin, and last.
     pub(crate) fn heal(&mut self) {
         let mut lasting = self.lasting.iter();
         self.entries.retain(|_| !lasting.next().copied().unwrap_or_default());

@@ -130,7 +130,8 @@ impl World {
         self.state().lose_doomed();
     }
 
-    /// Ends all faults that last: the credentials are refreshed, the disk has room again.
+    /// Ends all faults that last and have begun: the credentials are refreshed, the disk has room again. One that begins
+    /// later lasts until the next healing: heal after each try, not once.
     pub fn heal(&self) {
         self.state().heal();
     }
