@@ -370,7 +370,7 @@ impl Pending {
                     self.stage = Stage::Indexing(answered);
                     let job = move || {
                         let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-                        let seal = || seal(&mut entries, frames, &id, object, &context);
+                        let seal = || seal(&mut entries, &frames, &id, object, &context);
                         let sealed =
                             catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
                         drop(entries);

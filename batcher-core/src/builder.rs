@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicUsize;
 
 use thiserror::Error;
 
-use crate::batch::{Buffers, Encoding, Intake};
+use crate::batch::{Backlog, Buffers, Encoding, Intake, Segments};
 use crate::delivery::DeliveryConfig;
 use crate::{
     BatchId, Batcher, BlobStore, Codec, CodecId, Executor, Inline, MAX_BLOCK_LEN, MAX_CODEC_PARAMS,
@@ -22,6 +22,8 @@ pub struct BatcherBuilder<C, S> {
     naming: Naming,
     block_len: usize,
     memory_limit: usize,
+    backlog: Option<usize>,
+    idle_memory: usize,
     flush_threshold: u64,
     delivery: DeliveryConfig,
     executor: Arc<dyn Executor>,
@@ -48,6 +50,8 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
             naming: Arc::new(default_name),
             block_len: 256 * 1024,
             memory_limit: 4 << 30,
+            backlog: None,
+            idle_memory: 64 << 20,
             flush_threshold: 8 << 20,
             delivery: DeliveryConfig {
                 mode: PutMode::Create,
@@ -94,6 +98,23 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
     /// Default: 4 GiB.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;
+        self
+    }
+
+    /// Bytes of small blobs that may wait, copied together in full blocks, to be compressed by the
+    /// [executor](Self::executor). Where more wait, an add that fills a block compresses it on its own thread, so that blobs
+    /// that come in faster than they are compressed take no more memory; [`BatchHandle::ready`](crate::BatchHandle::ready)
+    /// waits instead. Blobs of a block's length and more are not copied and do not count. Default: four blocks for each of
+    /// the executor's threads.
+    pub fn backlog(mut self, bytes: usize) -> Self {
+        self.backlog = Some(bytes);
+        self
+    }
+
+    /// Bytes of buffers that are kept from flush to flush, and serve again: memory that was never touched costs more
+    /// than copying into memory that was. Default: 64 MiB.
+    pub fn idle_memory(mut self, bytes: usize) -> Self {
+        self.idle_memory = bytes;
         self
     }
 
@@ -154,14 +175,18 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         }
         let sample = BatchId { writer: self.writer.clone(), epoch: u64::MAX, part: u64::MAX };
         check_name(&(self.naming)(&sample, self.codec.id()), Operation::Put).map_err(ConfigError::Name)?;
-        // One buffer for each running job, one on its way, and one being filled.
-        let idle = self.executor.parallelism().saturating_add(2);
+        let threads = self.executor.parallelism().max(1);
+        let backlog = self.backlog.unwrap_or(threads.saturating_mul(4).saturating_mul(self.block_len));
         let encoding = Arc::new(Encoding {
             codec: Arc::new(self.codec),
             executor: self.executor,
             params,
-            raw: Buffers::new(idle),
-            frames: Buffers::new(idle),
+            raw: Buffers::new(self.idle_memory.min(backlog.saturating_add(2 * self.block_len))),
+            scratch: Buffers::new(
+                self.idle_memory.min(threads.saturating_add(1).saturating_mul(2 * self.block_len)),
+            ),
+            frames: Segments::new(self.idle_memory),
+            backlog: Backlog::new(backlog),
             held: AtomicUsize::new(0),
         });
         let intake = Intake::new(encoding, self.block_len, self.memory_limit);

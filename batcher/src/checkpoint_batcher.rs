@@ -106,7 +106,7 @@ impl CheckpointBatcher {
     ) -> io::Result<Self> {
         let store = ObjectStoreSink::new(store);
         let naming = prefix.clone();
-        let batcher = Batcher::builder(Lz4::default(), store.clone())
+        let batcher = crate::builder(Lz4::default(), store.clone())
             .put_mode(PutMode::Replace)
             .memory_limit(usize::MAX)
             .naming(move |id, _| object_name(&naming, id.epoch, id.part))

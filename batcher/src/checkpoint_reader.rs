@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use batcher_codecs::registry;
 use batcher_core::{BatchReader, VerifyReport};
 use batcher_stores::ObjectStoreSink;
 use bytes::Bytes;
@@ -61,11 +60,10 @@ impl CheckpointReader {
         let prefix = prefix.to_owned();
         let parts = background.run(move |runtime| {
             runtime.block_on(async {
-                let codecs = registry();
                 let mut parts = Vec::new();
                 loop {
                     let name = object_name(&prefix, epoch, parts.len() as u64);
-                    match BatchReader::open(store.clone(), &name, &codecs).await {
+                    match crate::open(store.clone(), &name).await {
                         Ok(part) => {
                             let found = part.summary().id;
                             let number = parts.len() as u64;

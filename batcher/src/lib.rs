@@ -7,6 +7,9 @@ mod checkpoint_batcher;
 #[cfg(all(feature = "lz4", feature = "object-store"))]
 mod checkpoint_reader;
 
+mod defaults;
+mod thread_pool;
+
 #[cfg(feature = "zstd")]
 pub use batcher_codecs::Zstd;
 #[cfg(feature = "lz4")]
@@ -24,3 +27,5 @@ pub use batcher_stores::{TokioTimer, open_url};
 pub use checkpoint_batcher::{CheckpointBatcher, CheckpointStoreError};
 #[cfg(all(feature = "lz4", feature = "object-store"))]
 pub use checkpoint_reader::CheckpointReader;
+pub use defaults::{builder, open, read_options};
+pub use thread_pool::ThreadPool;

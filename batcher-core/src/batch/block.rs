@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
-use super::Buffers;
+use super::segments::{Segments, Stored};
+use super::{Backlog, Buffers};
 use crate::codec::checked_len;
 use crate::format::crc;
 use crate::{Codec, CodecError, Executor};
@@ -32,7 +33,7 @@ impl RawBlock {
 /// A block's frame, and the checksum of the frame alone: its number and object are not known yet.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedBlock {
-    pub(crate) frame: Bytes,
+    pub(crate) frame: Stored,
     pub(crate) frame_crc: u32,
     /// Length in bytes of the block that the frame decodes to.
     pub(crate) block_len: usize,
@@ -66,8 +67,12 @@ pub(crate) struct Encoding {
     pub(crate) executor: Arc<dyn Executor>,
     /// The codec's parameters as they were when the batcher was built.
     pub(crate) params: Vec<u8>,
+    /// For blocks that are filled.
     pub(crate) raw: Buffers,
-    pub(crate) frames: Buffers,
+    /// For frames of unknown length.
+    pub(crate) scratch: Buffers,
+    pub(crate) frames: Segments,
+    pub(crate) backlog: Backlog,
     /// Bytes held in memory for this batcher: blobs until encoded, their frames, keys and entries until acknowledged.
     pub(crate) held: AtomicUsize,
 }
@@ -84,7 +89,20 @@ impl Block {
 
     /// Hands the block to the executor.
     pub(crate) fn submit(self: &Arc<Self>, encoding: &Arc<Encoding>) {
-        let mut job = EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), ran: false };
+        // Slices of the caller's blobs can wait in any number, copies cannot.
+        let copied = match &*self.state() {
+            State::Raw(RawBlock::Copied(_)) => self.len,
+            _ => 0,
+        };
+        let full = copied > 0 && encoding.backlog.is_full();
+        encoding.backlog.grow(copied);
+        let mut job =
+            EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied, ran: false };
+        if full {
+            // Whoever adds faster than all others compress has to help.
+            job.run();
+            return;
+        }
         // An executor that cannot take the job, even by panicking, drops it, and a dropped job says so.
         let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(move || job.run()))));
     }
@@ -133,6 +151,8 @@ impl Block {
 struct EncodeJob {
     block: Arc<Block>,
     encoding: Arc<Encoding>,
+    /// Bytes of the block where it is a copy.
+    copied: usize,
     ran: bool,
 }
 
@@ -168,7 +188,7 @@ impl EncodeJob {
     fn encode(&self, raw: &[u8]) -> Result<EncodedBlock, CodecError> {
         let codec = &*self.encoding.codec;
         let longest = codec.max_frame_len(raw.len());
-        let mut buffer = self.encoding.frames.take();
+        let mut buffer = self.encoding.scratch.take();
         if buffer.len() < longest {
             buffer.resize(longest, 0);
         }
@@ -176,16 +196,17 @@ impl EncodeJob {
         let frame = &buffer[..len];
         let encoded = EncodedBlock {
             frame_crc: crc(frame),
-            frame: Bytes::copy_from_slice(frame),
+            frame: self.encoding.frames.store(frame),
             block_len: raw.len(),
         };
-        self.encoding.frames.give_back(buffer);
+        self.encoding.scratch.give_back(buffer);
         Ok(encoded)
     }
 }
 
 impl Drop for EncodeJob {
     fn drop(&mut self) {
+        self.encoding.backlog.shrink(self.copied);
         if !self.ran {
             self.block.change(|state| match state {
                 State::Raw(raw) => (State::Failed(raw, CodecError::Abandoned), ()),

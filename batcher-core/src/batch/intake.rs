@@ -1,6 +1,7 @@
 //! Where blobs come in, from one thread or from many.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -160,6 +161,30 @@ impl BatchHandle {
         intake.blobs.fetch_add(1, Ordering::Relaxed);
         intake.bytes.fetch_add(key.len() as u64 + blob.len() as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Waits until so few blobs wait to be compressed that an add does not compress on its own thread; see
+    /// [`BatcherBuilder::backlog`](crate::BatcherBuilder::backlog). In asynchronous code, wait for it before each add, or before
+    /// each few: compressing a block takes longer than such code should go without awaiting.
+    ///
+    /// With an executor that runs jobs at once, as [`Inline`](crate::Inline), it is always ready. It does not wait for what
+    /// only a flush can free: an add may still answer [`Full`](AddErrorKind::Full).
+    ///
+    /// ```
+    /// # use batcher_core::Batcher;
+    /// # use batcher_testkit::{block_on, MemoryStore};
+    /// # use batcher_codecs::Lz4;
+    /// # block_on(async {
+    /// let batcher = Batcher::builder(Lz4::default(), MemoryStore::new()).build()?;
+    /// let handle = batcher.handle();
+    /// for partition in 0..100 {
+    ///     handle.ready().await;
+    ///     handle.add(&format!("partition-{partition}"), vec![0; 10_000])?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn ready(&self) {
+        poll_fn(|context| self.intake.encoding.backlog.poll_room(context)).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! From added blobs to the bytes of an object: no I/O.
 
+mod backlog;
 mod block;
 mod buffers;
 mod cut;
@@ -8,7 +9,9 @@ mod intake;
 mod keys;
 mod lane;
 mod seal;
+mod segments;
 
+pub(crate) use backlog::Backlog;
 pub(crate) use block::{Block, Encoding};
 pub(crate) use buffers::Buffers;
 pub(crate) use cut::{Cut, encoded, release};
@@ -16,3 +19,4 @@ pub(crate) use entries::Entries;
 pub(crate) use intake::Intake;
 pub use intake::{AddError, AddErrorKind, BatchHandle};
 pub(crate) use seal::{Sealed, seal};
+pub(crate) use segments::Segments;

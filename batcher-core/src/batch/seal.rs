@@ -41,7 +41,7 @@ pub(crate) struct Sealed {
 /// Seals frames under an identity. Sorts the entries, and else leaves them as they are.
 pub(crate) fn seal(
     entries: &mut Entries,
-    frames: Vec<EncodedBlock>,
+    frames: &[EncodedBlock],
     id: &BatchId,
     object: String,
     encoding: &Encoding,
@@ -58,7 +58,7 @@ pub(crate) fn seal(
     };
     let header = descriptor.header();
     let mut tail = Tail { codec, binding: Binding::new(&descriptor), bytes: Vec::new() };
-    let blocks = places(&frames, header.len() as u64, tail.binding);
+    let blocks = places(frames, header.len() as u64, tail.binding);
     let data_end = blocks.last().map_or(header.len() as u64, BlockPlace::frame_end);
     let stream_len = blocks.last().map_or(0, BlockPlace::stream_end);
 
@@ -97,7 +97,7 @@ pub(crate) fn seal(
         requests: 0,
     };
     let payload = std::iter::once(Bytes::from(header))
-        .chain(frames.into_iter().map(|encoded| encoded.frame))
+        .chain(frames.iter().map(|encoded| encoded.frame.bytes()))
         .chain([Bytes::from(index)])
         .collect();
     Ok(Sealed { payload, receipt })
