@@ -1,18 +1,16 @@
 //! The batcher: blobs in, objects in a store out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_channel::oneshot;
-
-use crate::batch::{Block, Cut, Encoding, Entries, Intake, Sealed, encoded, release, seal};
-use crate::delivery::{Delivery, DeliveryConfig, OpenUploads, Undelivered};
+use crate::batch::{Cut, Intake, release};
+use crate::delivery::{Attempts, DeliveryConfig, OpenUploads, Stream};
 use crate::epochs::{Closed, Epochs};
+use crate::pending::{Pending, Route};
 use crate::{
-    AddError, BatchHandle, BatchId, BatchMetrics, BatchReceipt, BatcherBuilder, BlobStore, Codec, CodecError,
-    FlushError, FlushErrorKind, FlushReport, Naming,
+    AddError, BatchHandle, BatchId, BatchMetrics, BatchReceipt, BatcherBuilder, BlobStore, Codec, FlushError,
+    FlushErrorKind, FlushReport, Naming,
 };
+use bytes::Bytes;
 
 /// Accumulates state blobs and writes them as one compressed object a flush.
 ///
@@ -42,24 +40,33 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Batcher<S> {
-    intake: Arc<Intake>,
+    pub(crate) intake: Arc<Intake>,
     /// The batcher's own way in.
     handle: BatchHandle,
-    store: S,
+    pub(crate) store: S,
     writer: String,
     naming: NamingDebug,
     flush_threshold: u64,
-    delivery: DeliveryConfig,
+    pub(crate) delivery: DeliveryConfig,
     epochs: Epochs,
     /// A batch that has its identity and is not yet acknowledged.
     pending: Option<Pending>,
     /// Blobs of a batch whose epoch was given up for another.
-    carried: Cut,
-    metrics: Arc<BatchMetrics>,
+    pub(crate) carried: Cut,
+    /// The upload that began before the cut.
+    pub(crate) early: Attempts,
+    pub(crate) metrics: Arc<BatchMetrics>,
     /// Receipts that no flush has answered yet, because it failed or was dropped after the object stood.
     acknowledged: Vec<BatchReceipt>,
     /// Uploads of batches that were given up, to be cleared away by the next flush.
-    orphans: OpenUploads,
+    pub(crate) orphans: OpenUploads,
+}
+
+/// A batch that has an identity before it was cut.
+pub(crate) struct Begun {
+    pub(crate) id: BatchId,
+    pub(crate) object: String,
+    pub(crate) stream: Stream,
 }
 
 impl<S> Drop for Batcher<S> {
@@ -74,33 +81,6 @@ impl std::fmt::Debug for NamingDebug {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Naming")
     }
-}
-
-/// A batch between its cut and its acknowledgement. Everything that a flush does is kept here and not in the flush's
-/// future, so that the future can be dropped at any point.
-#[derive(Debug)]
-struct Pending {
-    id: BatchId,
-    object: String,
-    blobs: u64,
-    added_bytes: u64,
-    /// Bytes that the entries take in memory.
-    entries_held: usize,
-    blocks: Vec<Arc<Block>>,
-    /// Shared with the job that sorts and indexes them; locked by nobody else while that job is about.
-    entries: Arc<Mutex<Entries>>,
-    stage: Stage,
-    requests: u64,
-    uploads: OpenUploads,
-    /// Whether the object may stand in the store.
-    in_doubt: bool,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Encoding,
-    Indexing(oneshot::Receiver<Result<Sealed, CodecError>>),
-    Sealed(Sealed),
 }
 
 impl<S: BlobStore> Batcher<S> {
@@ -128,6 +108,7 @@ impl<S: BlobStore> Batcher<S> {
             epochs: Epochs::default(),
             pending: None,
             carried: Cut::default(),
+            early: Attempts::default(),
             metrics: Arc::default(),
             acknowledged: Vec::new(),
             orphans: OpenUploads::default(),
@@ -218,126 +199,111 @@ impl<S: BlobStore> Batcher<S> {
     /// expire them.
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
         // Before anything is waited for: what is added from now on is the next flush's.
-        self.carried.append(self.intake.cut());
-        self.orphans.abort().await;
+        self.cut();
         // Once for a batch that an earlier flush of this epoch left, and once for what was added since: not until nothing is
         // left, or a flush among busy handles would never end.
-        for fresh in [false, true] {
-            let flushed = match self.take_next(epoch, fresh).await {
-                Ok(true) => self.deliver_pending().await,
-                Ok(false) => Ok(()),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = flushed {
-                self.metrics.failed();
-                return Err(error);
-            }
-        }
-        Ok(FlushReport { receipts: std::mem::take(&mut self.acknowledged) })
+        self.deliver_left(epoch).await?;
+        self.deliver_new(None, epoch).await?;
+        Ok(self.report().await)
     }
 
     /// Forgets everything that was added and is not acknowledged, as after a checkpoint that the engine has given up, and
     /// says how many blobs that were. Receipts of objects that stand already are still answered. An object whose flush failed with an unknown outcome may stand in the store
     /// all the same.
     pub fn discard(&mut self) -> u64 {
-        let encoding = self.intake.encoding();
+        let encoding = Arc::clone(self.intake.encoding());
         let mut blobs = 0;
         if let Some(pending) = self.pending.take() {
             blobs += pending.blobs;
-            release(&pending.blocks, pending.entries_held, encoding);
-            self.orphans.extend(pending.uploads);
+            self.orphans.extend(pending.release(&encoding));
         }
-        for cut in [std::mem::take(&mut self.carried), self.intake.cut()] {
-            blobs += cut.entries.len() as u64;
-            release(&cut.blocks, cut.entries.held(), encoding);
-        }
+        self.cut();
+        let cut = std::mem::take(&mut self.carried);
+        blobs += cut.entries.len() as u64;
+        release(&cut.blocks, cut.entries.held(), &encoding);
         blobs
     }
 
-    /// Makes sure that there is a pending batch of this epoch, where there is one from before or `fresh` asks for one of
-    /// what was added; false where there is none.
-    async fn take_next(&mut self, epoch: u64, fresh: bool) -> Result<bool, FlushError> {
-        if self.pending.as_ref().is_some_and(|pending| pending.id.epoch == epoch) {
-            return Ok(true);
-        }
-        if !fresh || (self.carried.is_empty() && self.pending.is_none()) {
-            return Ok(false);
-        }
-        // Before anything is given up for this epoch.
-        let part = self.next_part(epoch)?;
-        self.unseal().await;
+    /// Takes everything that was added. What began to be uploaded before the cut is part of it.
+    fn cut(&mut self) {
+        self.intake.cut(&mut self.carried);
+        self.orphans.extend(std::mem::take(&mut self.early).uploads);
+    }
+
+    /// Clears away what was given up, and answers the receipts: last, since nothing may depend on whether an abort is ever
+    /// answered.
+    pub(crate) async fn report(&mut self) -> FlushReport {
         self.orphans.abort().await;
-        let id = BatchId { writer: self.writer.clone(), epoch, part };
-        // The naming is the caller's code: nothing has been taken away yet where it panics.
-        let object = (self.naming.0)(&id, self.intake.encoding().codec.id());
-        self.epochs.used(epoch, part);
+        FlushReport { receipts: std::mem::take(&mut self.acknowledged) }
+    }
+
+    /// Delivers the batch that an earlier flush of this epoch left, where there is one.
+    pub(crate) async fn deliver_left(&mut self, epoch: u64) -> Result<(), FlushError> {
+        if self.pending.as_ref().is_some_and(|pending| pending.id.epoch == epoch) {
+            self.deliver(None).await?;
+        }
+        Ok(())
+    }
+
+    /// Delivers what was added as a batch of this epoch, and with it what was left of another.
+    pub(crate) async fn deliver_new(&mut self, begun: Option<Begun>, epoch: u64) -> Result<(), FlushError> {
+        if self.carried.is_empty() && self.pending.is_none() {
+            return Ok(());
+        }
+        let (id, object, stream) = match begun {
+            Some(Begun { id, object, stream }) => (id, object, Some(stream)),
+            None => {
+                let (id, object) = self.name(epoch)?;
+                self.unseal().await;
+                (id, object, None)
+            }
+        };
+        self.epochs.used(epoch, id.part);
         let cut = std::mem::take(&mut self.carried);
-        self.pending = Some(Pending {
-            object,
-            id,
-            blobs: cut.entries.len() as u64,
-            added_bytes: cut.added_bytes,
-            entries_held: cut.entries.held(),
-            blocks: cut.blocks,
-            entries: Arc::new(Mutex::new(cut.entries)),
-            stage: Stage::Encoding,
-            requests: 0,
-            uploads: OpenUploads::default(),
-            in_doubt: false,
-        });
-        Ok(true)
+        self.pending = Some(Pending::new(id, object, cut, std::mem::take(&mut self.early)));
+        self.deliver(stream).await
+    }
+
+    /// The identity and the name of the epoch's next object. The naming is the caller's code: nothing has been taken away
+    /// yet where it panics.
+    pub(crate) fn name(&self, epoch: u64) -> Result<(BatchId, String), FlushError> {
+        let part = self.next_part(epoch).inspect_err(|_| self.metrics.failed())?;
+        let id = BatchId { writer: self.writer.clone(), epoch, part };
+        let object = (self.naming.0)(&id, self.intake.encoding().codec.id());
+        Ok((id, object))
     }
 
     /// Takes the pending batch's blobs back, to become part of another.
-    async fn unseal(&mut self) {
-        if let Some(Pending { stage: Stage::Indexing(answered), .. }) = &mut self.pending {
-            // The job has the entries locked; whatever it answers is of no use any longer.
-            let _ = answered.await;
+    pub(crate) async fn unseal(&mut self) {
+        if let Some(pending) = &mut self.pending {
+            pending.settle().await;
         }
         if let Some(pending) = self.pending.take() {
             self.epochs.give_up(pending.id.epoch);
-            let entries = std::mem::take(&mut *pending.lock());
-            self.orphans.extend(pending.uploads);
-            let mut cut = Cut { entries, blocks: pending.blocks, added_bytes: pending.added_bytes };
+            let (mut cut, uploads) = pending.unseal();
+            self.orphans.extend(uploads);
             cut.append(std::mem::take(&mut self.carried));
             self.carried = cut;
         }
     }
 
-    async fn deliver_pending(&mut self) -> Result<(), FlushError> {
+    async fn deliver(&mut self, stream: Option<Stream>) -> Result<(), FlushError> {
         let Some(pending) = self.pending.as_mut() else { return Ok(()) };
-        pending
-            .seal(self.intake.encoding())
-            .await
-            .map_err(|error| FlushError::new(FlushErrorKind::Encode(error), &pending.id, &pending.object))?;
-        let Stage::Sealed(sealed) = &pending.stage else { return Ok(()) };
-        let delivered = Delivery {
+        let route = Route {
             store: &self.store,
             config: &self.delivery,
             metrics: &self.metrics,
-            name: &pending.object,
-            payload: &sealed.payload,
-            requests: &mut pending.requests,
-            open: &mut pending.uploads,
-            in_doubt: &mut pending.in_doubt,
-        }
-        .run()
-        .await;
-        if let Err(undelivered) = delivered {
-            let kind = match undelivered {
-                Undelivered::Store(error) => FlushErrorKind::Store(error),
-                Undelivered::Conflict => FlushErrorKind::Conflict,
-            };
-            return Err(FlushError::new(kind, &pending.id, &pending.object));
-        }
-        let mut receipt = sealed.receipt.clone();
-        receipt.requests = pending.requests;
+            encoding: self.intake.encoding(),
+        };
+        let receipt = pending.deliver(&route, stream).await.map_err(|kind| {
+            self.metrics.failed();
+            FlushError::new(kind, &pending.id, &pending.object)
+        })?;
         self.metrics.flushed(receipt.blobs, pending.added_bytes, receipt.object_len);
-        release(&pending.blocks, pending.entries_held, self.intake.encoding());
         self.acknowledged.push(receipt);
         if let Some(pending) = self.pending.take() {
             // The object stands: whatever a late completion does, it can only put the same there again.
-            self.orphans.extend_all(pending.uploads);
+            self.orphans.extend_all(pending.release(self.intake.encoding()));
         }
         Ok(())
     }
@@ -348,51 +314,6 @@ impl From<Closed> for FlushErrorKind {
         match closed {
             Closed::GivenUp => Self::EpochGivenUp,
             Closed::Forgotten { oldest } => Self::EpochForgotten { oldest },
-        }
-    }
-}
-
-impl Pending {
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for the blocks, then has the object indexed.
-    async fn seal(&mut self, encoding: &Arc<Encoding>) -> Result<(), CodecError> {
-        loop {
-            match &mut self.stage {
-                Stage::Encoding => {
-                    let frames = encoded(&self.blocks, encoding).await?;
-                    let (answer, answered) = oneshot::channel();
-                    let (entries, id, object) =
-                        (Arc::clone(&self.entries), self.id.clone(), self.object.clone());
-                    let context = Arc::clone(encoding);
-                    self.stage = Stage::Indexing(answered);
-                    let job = move || {
-                        let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-                        let seal = || seal(&mut entries, &frames, &id, object, &context);
-                        let sealed =
-                            catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
-                        drop(entries);
-                        // Nobody waits any longer where the batch was discarded meanwhile.
-                        let _ = answer.send(sealed);
-                    };
-                    // Where the executor panics, the job is dropped, and the answer with it.
-                    let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
-                }
-                Stage::Indexing(answered) => match answered.await {
-                    Ok(Ok(sealed)) => self.stage = Stage::Sealed(sealed),
-                    Ok(Err(error)) => {
-                        self.stage = Stage::Encoding;
-                        return Err(error);
-                    }
-                    Err(oneshot::Canceled) => {
-                        self.stage = Stage::Encoding;
-                        return Err(CodecError::Abandoned);
-                    }
-                },
-                Stage::Sealed(_) => return Ok(()),
-            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use futures_util::task::AtomicWaker;
 use thiserror::Error;
 
 use crate::batch::{Backlog, Buffers, Encoding, Intake, Segments};
@@ -187,6 +188,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
             ),
             frames: Segments::new(self.idle_memory),
             backlog: Backlog::new(backlog),
+            closed_block: AtomicWaker::new(),
             held: AtomicUsize::new(0),
         });
         let intake = Intake::new(encoding, self.block_len, self.memory_limit);

@@ -61,26 +61,6 @@ impl Payload {
         }
         whole.freeze()
     }
-
-    /// Cuts the payload into parts of exactly `part_len` bytes, the last one shorter. Copies no data.
-    pub(crate) fn parts(&self, part_len: u64) -> Vec<Payload> {
-        let mut parts = Vec::new();
-        let mut part = Payload::new();
-        for chunk in &self.chunks {
-            let mut rest = chunk.clone();
-            while !rest.is_empty() {
-                let room = usize::try_from(part_len - part.len).unwrap_or(usize::MAX);
-                part.push(rest.split_to(room.min(rest.len())));
-                if part.len == part_len {
-                    parts.push(std::mem::take(&mut part));
-                }
-            }
-        }
-        if !part.is_empty() {
-            parts.push(part);
-        }
-        parts
-    }
 }
 
 impl FromIterator<Bytes> for Payload {

@@ -194,12 +194,34 @@ fn a_look_that_fails_is_the_flush_s_failure() {
     holds(&memory, &report.receipts[0].object);
 }
 
+/// A store that refuses these parts of the 21 that an attempt sends, counted over all attempts.
+fn refusing(memory: &MemoryStore, parts: &[u32]) -> FaultStore<MemoryStore> {
+    let refuse = |plan: FaultPlan, part: &u32| {
+        plan.at(Operation::PutPart, *part, Fault::Reject(StoreErrorKind::Timeout))
+    };
+    FaultStore::new(memory.clone(), parts.iter().fold(FaultPlan::new(), refuse))
+}
+
+#[test]
+fn a_part_of_the_early_upload_that_fails_makes_it_begin_anew() {
+    for part in [0, 5, 18, 20] {
+        let memory = MemoryStore::new();
+        let store = refusing(&memory, &[part]);
+        let mut batcher = filled(builder(store).multipart_threshold(1).part_len(1000));
+        let report = block_on(batcher.flush(1)).unwrap();
+        let requests = |operation| memory.requests(operation);
+        assert_eq!((requests(Operation::StartMultipart), requests(Operation::CompleteMultipart)), (2, 1));
+        assert_eq!((requests(Operation::AbortMultipart), memory.open_uploads()), (1, 0));
+        holds(&memory, &report.receipts[0].object);
+    }
+}
+
 #[test]
 fn a_part_that_fails_has_its_upload_cleared_away_at_once() {
-    for part in [0, 5, 20] {
-        let script = FaultPlan::new().at(Operation::PutPart, part, Fault::Reject(StoreErrorKind::Timeout));
+    // One of the early upload, and one of that of the sealed object.
+    for parts in [[0, 12], [5, 15], [20, 30], [20, 41]] {
         let memory = MemoryStore::new();
-        let store = FaultStore::new(memory.clone(), script);
+        let store = refusing(&memory, &parts);
         let mut batcher = filled(builder(store).multipart_threshold(1).part_len(1000));
         let error = block_on(batcher.flush(1)).unwrap_err();
         assert_eq!(store_error(&error), (StoreErrorKind::Timeout, Outcome::NotApplied));

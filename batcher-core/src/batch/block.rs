@@ -73,6 +73,8 @@ pub(crate) struct Encoding {
     pub(crate) scratch: Buffers,
     pub(crate) frames: Segments,
     pub(crate) backlog: Backlog,
+    /// Who waits for further blocks to be closed.
+    pub(crate) closed_block: AtomicWaker,
     /// Bytes held in memory for this batcher: blobs until encoded, their frames, keys and entries until acknowledged.
     pub(crate) held: AtomicUsize,
 }
@@ -81,6 +83,11 @@ impl Block {
     pub(crate) fn new(raw: RawBlock) -> Arc<Self> {
         let len = raw.bytes().len();
         Arc::new(Self { len, state: Mutex::new(State::Raw(raw)), done: AtomicWaker::new() })
+    }
+
+    /// The block's length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,13 +1,11 @@
 //! What a flush takes away at once: all blobs that were added before it.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::block::{Block, EncodedBlock, Encoding};
+use super::block::{Block, Encoding};
 use super::entries::Entries;
 use super::lane::Lane;
-use crate::CodecError;
 
 /// Blobs whose blocks are closed: encoded, or being encoded.
 #[derive(Debug, Default)]
@@ -19,20 +17,34 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
+    /// Appends the closed blocks of a lane that are not here yet; their entries stay there until they are taken.
+    pub(crate) fn adopt(&mut self, lane: &mut Lane) {
+        for block in &lane.blocks[lane.numbers.len()..] {
+            lane.numbers.push(narrow(self.blocks.len()));
+            self.blocks.push(Arc::clone(block));
+        }
+    }
+
     /// Appends the content of a lane, leaving it empty. Its open block must be closed.
     pub(crate) fn take(&mut self, lane: &mut Lane) {
+        self.adopt(lane);
         let lane = std::mem::take(lane);
-        self.append(Cut { added_bytes: lane.entries.bytes(), entries: lane.entries, blocks: lane.blocks });
+        self.added_bytes += lane.entries.bytes();
+        // An empty blob at the lane's very end is in none of its blocks.
+        let end = narrow(self.blocks.len());
+        let number = |block: u32| lane.numbers.get(block as usize).copied().unwrap_or(end);
+        self.entries.append(lane.entries, number);
     }
 
     /// Appends another cut behind this one.
     pub(crate) fn append(&mut self, other: Cut) {
-        if self.is_empty() {
+        if self.is_empty() && self.blocks.is_empty() {
             *self = other;
             return;
         }
         self.added_bytes += other.added_bytes;
-        self.entries.append(other.entries, self.blocks.len());
+        let shift = narrow(self.blocks.len());
+        self.entries.append(other.entries, |block| block.saturating_add(shift));
         self.blocks.extend(other.blocks);
     }
 
@@ -41,29 +53,15 @@ impl Cut {
     }
 }
 
-/// Waits until every block is encoded, having those that had failed before tried once more, and gives their frames.
-///
-/// # Errors
-///
-/// That of the first block that has failed; all blocks are still held.
-pub(crate) async fn encoded(
-    blocks: &[Arc<Block>],
-    encoding: &Arc<Encoding>,
-) -> Result<Vec<EncodedBlock>, CodecError> {
-    for block in blocks {
-        block.retry(encoding);
-    }
-    let mut frames = Vec::with_capacity(blocks.len());
-    for block in blocks {
-        frames.push(poll_fn(|context| block.poll_encoded(context)).await?);
-    }
-    Ok(frames)
-}
-
 /// Says that these blocks, and entries that take so many bytes, are not held any longer.
 pub(crate) fn release(blocks: &[Arc<Block>], entries_held: usize, encoding: &Encoding) {
     encoding.held.fetch_sub(entries_held, Ordering::Relaxed);
     for block in blocks {
         block.release(encoding);
     }
+}
+
+/// Blocks are numbered in 32 bits: 2^32 blocks do not fit into memory.
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

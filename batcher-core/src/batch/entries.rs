@@ -36,11 +36,10 @@ impl Entries {
         });
     }
 
-    /// Takes over the entries of another batch whose blocks come after `blocks` of this one.
-    pub(crate) fn append(&mut self, other: Self, blocks: usize) {
+    /// Takes over the entries of another batch, whose blocks have these numbers here.
+    pub(crate) fn append(&mut self, other: Self, numbers: impl Fn(u32) -> u32) {
         let find = self.keys.absorb(other.keys);
-        let shift = u32::try_from(blocks).unwrap_or(u32::MAX);
-        let moved = |entry: Entry| Entry { key: find(entry.key), block: entry.block + shift, ..entry };
+        let moved = |entry: Entry| Entry { key: find(entry.key), block: numbers(entry.block), ..entry };
         self.list.extend(other.list.into_iter().map(moved));
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -63,10 +64,21 @@ impl Intake {
         BatchHandle { intake: Arc::clone(self), lane }
     }
 
-    /// Takes all blobs away from all lanes at one moment, and forgets lanes whose handle is gone.
+    /// Appends the closed blocks of all lanes to a batch that is being uploaded already; their entries stay until the cut.
+    /// Ready where there are any; else the task is woken when one is closed.
+    pub(crate) fn poll_adopt(&self, cut: &mut Cut, context: &mut Context<'_>) -> Poll<()> {
+        self.encoding.closed_block.register(context.waker());
+        let before = cut.blocks.len();
+        for lane in &*self.lanes.lock().unwrap_or_else(PoisonError::into_inner) {
+            cut.adopt(&mut lane.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        if cut.blocks.len() > before { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Takes all blobs away from all lanes at one moment, appends them to `cut`, and forgets lanes whose handle is gone.
     ///
     /// One moment: of two adds of one key through two handles, the later must never be taken without the earlier.
-    pub(crate) fn cut(&self) -> Cut {
+    pub(crate) fn cut(&self, cut: &mut Cut) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody can add to a lane that only this list knows. Looked at before anything is taken: a handle may add and be
         // dropped at any time.
@@ -78,7 +90,6 @@ impl Intake {
         let mut orphans = orphans.into_iter();
         lanes.retain(|_| !orphans.next().unwrap_or(false));
         drop(lanes);
-        let mut cut = Cut::default();
         for mut lane in taken {
             self.blobs.fetch_sub(lane.entries.len() as u64, Ordering::Relaxed);
             self.bytes.fetch_sub(lane.entries.bytes(), Ordering::Relaxed);
@@ -86,7 +97,6 @@ impl Intake {
             lane.close(&self.encoding);
             cut.take(&mut lane);
         }
-        cut
     }
 
     /// Refuses whatever comes from now on: the batcher is gone.

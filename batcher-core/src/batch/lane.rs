@@ -12,6 +12,8 @@ use super::entries::Entries;
 pub(crate) struct Lane {
     pub(crate) entries: Entries,
     pub(crate) blocks: Vec<Arc<Block>>,
+    /// The numbers that the first of the blocks have in a batch that is being uploaded already.
+    pub(crate) numbers: Vec<u32>,
     open: Vec<u8>,
 }
 
@@ -61,5 +63,6 @@ impl Lane {
         let block = Block::new(raw);
         self.blocks.push(Arc::clone(&block));
         block.submit(encoding);
+        encoding.closed_block.wake();
     }
 }

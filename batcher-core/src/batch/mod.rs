@@ -12,11 +12,11 @@ mod seal;
 mod segments;
 
 pub(crate) use backlog::Backlog;
-pub(crate) use block::{Block, Encoding};
+pub(crate) use block::{Block, EncodedBlock, Encoding};
 pub(crate) use buffers::Buffers;
-pub(crate) use cut::{Cut, encoded, release};
+pub(crate) use cut::{Cut, release};
 pub(crate) use entries::Entries;
 pub(crate) use intake::Intake;
 pub use intake::{AddError, AddErrorKind, BatchHandle};
-pub(crate) use seal::{Sealed, seal};
+pub(crate) use seal::{Sealed, header, seal};
 pub(crate) use segments::Segments;

@@ -38,6 +38,23 @@ pub(crate) struct Sealed {
     pub(crate) receipt: BatchReceipt,
 }
 
+fn describe(id: &BatchId, encoding: &Encoding) -> Descriptor {
+    Descriptor {
+        codec: encoding.codec.id(),
+        required_features: 0,
+        optional_features: 0,
+        epoch: id.epoch,
+        part: id.part,
+        writer: id.writer.clone(),
+        params: encoding.params.clone(),
+    }
+}
+
+/// The first bytes of the object of this identity.
+pub(crate) fn header(id: &BatchId, encoding: &Encoding) -> Bytes {
+    Bytes::from(describe(id, encoding).header())
+}
+
 /// Seals frames under an identity. Sorts the entries, and else leaves them as they are.
 pub(crate) fn seal(
     entries: &mut Entries,
@@ -47,15 +64,7 @@ pub(crate) fn seal(
     encoding: &Encoding,
 ) -> Result<Sealed, CodecError> {
     let codec = &*encoding.codec;
-    let descriptor = Descriptor {
-        codec: codec.id(),
-        required_features: 0,
-        optional_features: 0,
-        epoch: id.epoch,
-        part: id.part,
-        writer: id.writer.clone(),
-        params: encoding.params.clone(),
-    };
+    let descriptor = describe(id, encoding);
     let header = descriptor.header();
     let mut tail = Tail { codec, binding: Binding::new(&descriptor), bytes: Vec::new() };
     let blocks = places(frames, header.len() as u64, tail.binding);

@@ -1,0 +1,96 @@
+//! A flush that begins before all blobs are there.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::batch::{EncodedBlock, header};
+use crate::batcher::Begun;
+use crate::delivery::Stream;
+use crate::pending::Route;
+use crate::{Batcher, BlobStore, FlushError, FlushReport};
+
+enum Event {
+    Complete,
+    Encoded(EncodedBlock),
+}
+
+impl<S: BlobStore> Batcher<S> {
+    /// Flushes at the moment at which `complete` is ready, and until then already uploads what is compressed of the blobs
+    /// that come in through [handles](Self::handle), where the object is long enough to go up
+    /// [in parts](crate::BatcherBuilder::multipart_threshold): of a large checkpoint only the tail is then left to be done. Else it
+    /// is as [`flush`](Self::flush), which such a flush may also be followed by.
+    ///
+    /// Not on stores that cannot create objects in parts conditionally (S3 through `object_store` cannot) with
+    /// [`PutMode::Create`](crate::PutMode::Create): there everything goes up in one put when all is complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush). An early upload that fails is none: the object is uploaded whole in the end. When the
+    /// future is dropped, what was added waits for the next flush, and what was uploaded is cleared away by it.
+    ///
+    /// ```
+    /// # use batcher_core::Batcher;
+    /// # use batcher_testkit::{block_on, MemoryStore};
+    /// # use batcher_codecs::Lz4;
+    /// # block_on(async {
+    /// let mut batcher = Batcher::builder(Lz4::default(), MemoryStore::new()).build()?;
+    /// let handle = batcher.handle();
+    /// let operators = async {
+    ///     for partition in 0..100 {
+    ///         handle.ready().await;
+    ///         handle.add(&format!("partition-{partition}"), vec![0; 10_000]).expect("room");
+    ///     }
+    /// };
+    /// assert_eq!(batcher.flush_when(1, operators).await?.blobs(), 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn flush_when(
+        &mut self,
+        epoch: u64,
+        complete: impl Future<Output = ()>,
+    ) -> Result<FlushReport, FlushError> {
+        // Of an earlier one that was dropped.
+        self.orphans.extend(std::mem::take(&mut self.early).uploads);
+        self.deliver_left(epoch).await?;
+        let (id, object) = self.name(epoch)?;
+        self.unseal().await;
+        let stream = {
+            let Self { store, delivery: config, metrics, intake, early, carried, .. } = self;
+            let route = Route { store, config, metrics, encoding: intake.encoding() };
+            let mut delivery = route.delivery(&object, early);
+            let mut stream = Stream::new(header(&id, intake.encoding()), &delivery);
+            let mut complete = pin!(complete);
+            let mut stalled = false;
+            loop {
+                let next = stream.frames().len();
+                let event = poll_fn(|context| {
+                    if complete.as_mut().poll(context).is_ready() {
+                        return Poll::Ready(Event::Complete);
+                    }
+                    while !stalled {
+                        if let Some(block) = carried.blocks.get(next) {
+                            match block.poll_encoded(context) {
+                                Poll::Ready(Ok(encoded)) => return Poll::Ready(Event::Encoded(encoded)),
+                                // The flush tries once more.
+                                Poll::Ready(Err(_)) => stalled = true,
+                                Poll::Pending => break,
+                            }
+                        } else if intake.poll_adopt(carried, context).is_pending() {
+                            break;
+                        }
+                    }
+                    Poll::Pending
+                });
+                match stream.go_on_during(&mut delivery, event).await {
+                    Event::Complete => break,
+                    Event::Encoded(encoded) => stream.take(encoded, &mut delivery).await,
+                }
+            }
+            stream
+        };
+        self.intake.cut(&mut self.carried);
+        self.deliver_new(Some(Begun { id, object, stream }), epoch).await?;
+        Ok(self.report().await)
+    }
+}
