@@ -256,8 +256,7 @@ fn a_block_that_cannot_be_compressed_early_is_tried_again_in_the_end() {
 fn an_epoch_that_was_given_up_is_refused_before_anything_is_waited_for() {
     let plan = FaultPlan::new().at(Operation::Put, 0, Fault::Reject(StoreErrorKind::Throttled));
     let memory = MemoryStore::new();
-    let mut batcher =
-        builder(FaultStore::new(memory, plan)).multipart_threshold(u64::MAX).build().unwrap();
+    let mut batcher = builder(FaultStore::new(memory, plan)).multipart_threshold(u64::MAX).build().unwrap();
     batcher.add("key", vec![1]).unwrap();
     block_on(batcher.flush(7)).unwrap_err();
     block_on(batcher.flush(8)).unwrap();

@@ -1,15 +1,19 @@
 //! A small stateful engine: it checkpoints, dies, starts again, restores, and clears away what nobody refers to.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use batcher_codecs::{Lz4, registry};
 use batcher_core::{
-    BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, FlushErrorKind, Inline, Limit,
-    Meter, Prefix, PutMode, ReadError, ReadOptions, Retry, RetryPolicy, Timeout,
+    BatchHandle, BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, Executor,
+    FlushErrorKind, Inline, Job, Limit, Meter, Prefix, PutMode, ReadError, ReadOptions, Retry, RetryPolicy,
+    Timeout,
 };
 use batcher_testkit::{FaultKind, FiredFault, MemoryStore, World};
 use bytes::Bytes;
@@ -21,6 +25,10 @@ pub(crate) struct Engine {
     pub(crate) mode: PutMode,
     /// Whether objects go up in parts.
     pub(crate) in_parts: bool,
+    /// Whether uploads begin before all blobs are there.
+    pub(crate) early: bool,
+    /// Whether blocks are compressed on other threads.
+    pub(crate) threads: bool,
     /// Whether all adaptors stand between the batcher and the store.
     pub(crate) adapted: bool,
     pub(crate) epochs: u64,
@@ -32,7 +40,15 @@ pub(crate) type Opened = Pin<Box<dyn Future<Output = Result<Store, String>>>>;
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { mode: PutMode::Create, in_parts: true, adapted: false, epochs: 2, open: memory }
+        Self {
+            mode: PutMode::Create,
+            in_parts: true,
+            early: false,
+            threads: false,
+            adapted: false,
+            epochs: 2,
+            open: memory,
+        }
     }
 }
 
@@ -86,8 +102,13 @@ impl Engine {
         life: u32,
         committed: &Committed,
     ) -> Result<(), String> {
-        let mut batcher = Batcher::builder(world.codec(Lz4::default()), store.clone())
-            .executor(world.executor(Inline))
+        let builder = Batcher::builder(world.codec(Lz4::default()), store.clone());
+        let builder = if self.threads {
+            builder.executor(world.executor(Threads::new()))
+        } else {
+            builder.executor(world.executor(Inline))
+        };
+        let mut batcher = builder
             .writer(format!("node-{life}"))
             .put_mode(self.mode)
             .block_len(500)
@@ -98,14 +119,20 @@ impl Engine {
             .map_err(|error| error.to_string())?;
         let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch + 1);
         for epoch in first..self.epochs {
-            for (key, blob) in state(epoch) {
-                batcher.add(&key, blob.clone()).map_err(|error| error.to_string())?;
-                world.wrote(&key, blob);
+            // The operators' own: a flush that dies does not stop them.
+            let mut operators = Operators { handle: batcher.handle(), blobs: state(epoch) };
+            if !self.early {
+                operators.add_all(world).await;
             }
             let mut tries = 0;
             let report = loop {
                 let fired = world.fired().len();
-                match world.attempt("flush", batcher.flush(epoch)).await {
+                let flushed = if self.early {
+                    world.attempt("flush", batcher.flush_when(epoch, operators.add_all(world))).await
+                } else {
+                    world.attempt("flush", batcher.flush(epoch)).await
+                };
+                match flushed {
                     Some(Ok(report)) => break report,
                     Some(Err(error)) => match error.kind() {
                         // Half an object stands in the way: its name is lost, and the epoch with it.
@@ -185,6 +212,59 @@ impl Engine {
         };
         let _ = world.attempt("clear", clear).await;
         Ok(())
+    }
+}
+
+/// Those who add blobs, one after the other.
+struct Operators {
+    handle: BatchHandle,
+    blobs: BTreeMap<String, Bytes>,
+}
+
+impl Operators {
+    async fn add_all(&mut self, world: &World) {
+        while let Some((key, blob)) = self.blobs.pop_first() {
+            self.handle.add(&key, blob.clone()).unwrap();
+            world.wrote(&key, blob);
+            let mut turns = 0..3;
+            poll_fn(|context| {
+                context.waker().wake_by_ref();
+                if turns.next().is_some() { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+        }
+    }
+}
+
+/// Two threads.
+#[derive(Debug)]
+struct Threads {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Threads {
+    fn new() -> Self {
+        let (jobs, work) = mpsc::channel::<Job>();
+        let work = Arc::new(Mutex::new(work));
+        for _ in 0..2 {
+            let work = Arc::clone(&work);
+            thread::spawn(move || {
+                loop {
+                    let Ok(job) = work.lock().unwrap().recv() else { break };
+                    job();
+                }
+            });
+        }
+        Self { jobs }
+    }
+}
+
+impl Executor for Threads {
+    fn execute(&self, job: Job) {
+        self.jobs.send(job).unwrap();
+    }
+    fn parallelism(&self) -> usize {
+        2
     }
 }
 

@@ -31,7 +31,10 @@ fn engines() -> Vec<Engine> {
     let modes = [PutMode::Create, PutMode::Replace];
     modes
         .into_iter()
-        .flat_map(|mode| [false, true].map(|in_parts| Engine { mode, in_parts, ..Engine::default() }))
+        .flat_map(|mode| {
+            let upload = [(false, false), (true, false), (true, true)];
+            upload.map(|(in_parts, early)| Engine { mode, in_parts, early, ..Engine::default() })
+        })
         .collect()
 }
 
@@ -52,6 +55,14 @@ fn every_fault_in_every_delivery_once_and_lasting() {
     for engine in engines() {
         let start = Instant::now();
         clean(&explore(&engine).without(out_of_reach(&engine)).lasting(true).late_window(8).run(), start);
+    }
+}
+
+#[test]
+fn every_fault_while_other_threads_compress() {
+    for engine in engines().into_iter().filter(|engine| engine.in_parts) {
+        let (engine, start) = (Engine { threads: true, ..engine }, Instant::now());
+        clean(&explore(&engine).without(out_of_reach(&engine)).run(), start);
     }
 }
 
