@@ -43,7 +43,12 @@ struct Counted(World);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.state().jobs -= 1;
+        let mut state = self.0.state();
+        state.jobs -= 1;
+        // Nobody need be woken by a job: its end alone may be what the world waits for.
+        if let Some(driver) = state.driver.as_ref().filter(|_| state.jobs == 0) {
+            driver.unpark();
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::world::World;
 
 /// Cases that failed, until there are enough of them.
 pub(super) struct Found {
-    cases: Vec<(FaultPlan, Vec<Judge>)>,
+    cases: Vec<(FaultPlan, Vec<Violation>)>,
     most: usize,
 }
 
@@ -22,7 +22,7 @@ impl Found {
 
     /// Whether more are wanted.
     pub(super) fn add(&mut self, plan: FaultPlan, violations: &[Violation]) -> bool {
-        self.cases.push((plan, violations.iter().map(|violation| violation.judge).collect()));
+        self.cases.push((plan, violations.to_vec()));
         !self.is_enough()
     }
 
@@ -38,10 +38,15 @@ impl Found {
         E: fmt::Display,
     {
         let mut failures: Vec<Failure> = Vec::new();
-        for (plan, judges) in self.cases {
+        for (plan, violations) in self.cases {
+            let judges: Vec<Judge> = violations.iter().map(|violation| violation.judge).collect();
             let plan = exploration.shrink(plan, &judges);
             if failures.iter().all(|failure| failure.plan != plan) {
-                let case = exploration.planned(plan.clone());
+                let mut case = exploration.planned(plan.clone());
+                if case.violations.is_empty() {
+                    // The scenario depends on more than the plan, its threads for instance: what was seen is all there is.
+                    case.violations = violations;
+                }
                 failures.push(exploration.failure(plan, case));
             }
         }

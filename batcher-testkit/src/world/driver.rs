@@ -94,6 +94,7 @@ impl World {
         limits: Limits,
     ) -> Result<F::Output, Ended> {
         let woken = Arc::new(Woken { flag: AtomicBool::new(true), thread: thread::current() });
+        self.state().driver = Some(thread::current());
         let waker = Waker::from(Arc::clone(&woken));
         let mut context = Context::from_waker(&waker);
         let mut polls = 0;
@@ -127,6 +128,10 @@ impl World {
                 patience -= 1;
                 // Wakes come with an unpark, so that one that came since the flag was looked at ends this at once.
                 thread::park_timeout(PATIENCE);
+                continue;
+            }
+            // A job that has ended since the flag was looked at may have woken somebody before.
+            if woken.flag.load(Ordering::Acquire) {
                 continue;
             }
             if !self.move_on(&woken) {

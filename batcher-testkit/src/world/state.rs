@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
+use std::thread::Thread;
 
 use batcher_core::BlobStore;
 
@@ -119,6 +120,8 @@ pub(crate) struct State {
     pub(crate) hanging: u32,
     /// Jobs handed to wrapped executors that have neither run nor been dropped.
     pub(crate) jobs: u32,
+    /// The thread that waits until they have.
+    pub(crate) driver: Option<Thread>,
     pub(crate) late_jobs: Vec<LateJob>,
     pub(crate) attempts: u32,
     pub(crate) processes: u32,
@@ -174,6 +177,7 @@ impl State {
             in_stores: 0,
             hanging: 0,
             jobs: 0,
+            driver: None,
             late_jobs: Vec::new(),
             attempts: 0,
             processes: 0,
