@@ -127,6 +127,11 @@ impl KeyPage {
         self.entries.len()
     }
 
+    /// Bytes that it takes in memory.
+    pub(crate) fn memory(&self) -> u64 {
+        (self.keys.len() + size_of_val(&self.ends[..]) + size_of_val(&self.entries[..])) as u64
+    }
+
     pub(crate) fn key(&self, index: usize) -> &str {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.keys[start..self.ends[index]]
@@ -147,6 +152,19 @@ impl KeyPage {
             }
         }
         None
+    }
+}
+
+/// A page of these entries, whose keys ascend.
+impl<K: AsRef<str>> FromIterator<(K, KeyEntry)> for KeyPage {
+    fn from_iter<T: IntoIterator<Item = (K, KeyEntry)>>(entries: T) -> Self {
+        let mut page = Self { keys: String::new(), ends: Vec::new(), entries: Vec::new() };
+        for (key, entry) in entries {
+            page.keys.push_str(key.as_ref());
+            page.ends.push(page.keys.len());
+            page.entries.push(entry);
+        }
+        page
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::buffers::Buffers;
 use super::{ReadError, ReadErrorKind, ReadOptions};
 use crate::format::Corruption;
 use crate::{BlobSource, ReadRange, ReadReply, StoreErrorKind};
@@ -19,6 +20,7 @@ pub(crate) struct Object {
     pub(crate) options: ReadOptions,
     tail_offset: u64,
     tail: Bytes,
+    pub(super) buffers: Arc<Buffers>,
 }
 
 impl Object {
@@ -51,8 +53,10 @@ impl Object {
             }
         };
         let resolved = range.resolve(reply.object_len);
+        let buffers = Buffers::new(options.spare_memory);
         let object = Self {
             source,
+            buffers,
             name: name.to_owned(),
             len: reply.object_len,
             version: reply.version.clone(),
@@ -71,7 +75,7 @@ impl Object {
 
     /// Exactly these bytes, which must be within the object.
     pub(crate) async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
-        if range.start >= self.tail_offset && range.end <= self.len {
+        if self.holds(&range) {
             return Ok(self.tail.slice(self.in_tail(range.start)..self.in_tail(range.end)));
         }
         let end = range.end.min(self.tail_offset);
@@ -91,6 +95,16 @@ impl Object {
         let mut whole = BytesMut::from(&head[..]);
         whole.extend_from_slice(&self.tail[..self.in_tail(range.end)]);
         Ok(whole.freeze())
+    }
+
+    /// Whether the first read has brought all of these bytes.
+    pub(super) fn holds(&self, range: &Range<u64>) -> bool {
+        range.start >= self.tail_offset && range.end <= self.len
+    }
+
+    /// The bytes of a range that the first read has not brought.
+    pub(super) fn missing(&self, range: &Range<u64>) -> Range<u64> {
+        if self.holds(range) { range.end..range.end } else { range.start..range.end.min(self.tail_offset) }
     }
 
     fn in_tail(&self, offset: u64) -> usize {
@@ -127,13 +141,12 @@ impl Object {
         Ok(())
     }
 
-    /// An empty vector with room for `len` bytes.
-    pub(crate) fn allocate(&self, what: &'static str, len: u64) -> Result<Vec<u8>, ReadError> {
+    /// A buffer of at least `len` bytes.
+    pub(super) fn buffer(&self, what: &'static str, len: u64) -> Result<BytesMut, ReadError> {
         self.allow(what, len)?;
-        let mut bytes = Vec::new();
-        usize::try_from(len).ok().and_then(|len| bytes.try_reserve_exact(len).ok()).ok_or_else(|| {
-            self.error(ReadErrorKind::Memory { what, len, limit: self.options.memory_limit })
-        })?;
-        Ok(bytes)
+        usize::try_from(len)
+            .ok()
+            .and_then(|len| self.buffers.try_take(len))
+            .ok_or_else(|| self.error(ReadErrorKind::Memory { what, len, limit: self.options.memory_limit }))
     }
 }

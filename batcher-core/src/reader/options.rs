@@ -28,6 +28,9 @@ pub struct ReadOptions {
     /// of up to 64 MiB each come on top, one for each read under way, and decoded pages of the index, of up to 64 MiB before and a few times
     /// that after decoding where an object is made to be awkward. Default: 4 GiB.
     pub memory_limit: u64,
+    /// The most bytes of buffers that a reader keeps for later blocks when the blobs in them have been dropped, instead of
+    /// giving them back to the system and asking for fresh ones. They go with the reader. Default: 32 MiB.
+    pub spare_memory: u64,
     /// Where blocks are decompressed. Default: [`Inline`].
     pub executor: Arc<dyn Executor>,
 }
@@ -40,6 +43,7 @@ impl Default for ReadOptions {
             max_read_len: 8 << 20,
             reads_in_flight: 4,
             memory_limit: 4 << 30,
+            spare_memory: 32 << 20,
             executor: Arc::new(Inline),
         }
     }
@@ -78,6 +82,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit = bytes;
+        self
+    }
+
+    /// Sets [`spare_memory`](Self::spare_memory).
+    #[must_use]
+    pub fn with_spare_memory(mut self, bytes: u64) -> Self {
+        self.spare_memory = bytes;
         self
     }
 
