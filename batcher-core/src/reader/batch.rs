@@ -94,8 +94,9 @@ impl Batch {
     pub(super) fn all_blocks<'a>(
         &'a self,
         object: &'a Object,
+        keep: bool,
     ) -> BoxStream<'a, Result<Joined<BlockPlace>, ReadError>> {
-        self.pages::<BlockPage>(object, (0..self.root.block_pages.len()).collect(), false)
+        self.pages::<BlockPage>(object, (0..self.root.block_pages.len()).collect(), keep)
             .map_ok(|(_, page)| stream::iter(join(page.blocks().iter().copied(), object)).map(Ok))
             .try_flatten()
             .boxed()

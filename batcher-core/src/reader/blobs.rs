@@ -56,7 +56,7 @@ impl BatchReader {
             Content::Batch(batch) => stream::once(Index::load(self, batch))
                 .map_ok(|index| {
                     let index = Arc::new(index);
-                    self.assemble(batch, batch.all_blocks(&self.object), Arc::clone(&index))
+                    self.assemble(batch, batch.all_blocks(&self.object, false), Arc::clone(&index))
                         .map_ok(move |assembled| BlobGroup { index: Arc::clone(&index), assembled })
                 })
                 .try_flatten()

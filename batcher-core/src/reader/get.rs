@@ -1,6 +1,5 @@
 //! Single blobs, and several at once.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use super::batch::Batch;
 use super::index::{Index, IndexEntry};
 use super::plan::join;
 use super::{BatchReader, Content, ReadError};
-use crate::format::{BlockPage, BlockPlace, KeyEntry, KeyPage};
+use crate::format::{BlockPage, BlockPlace, KeyPage};
 
 impl BatchReader {
     /// Reads one blob; `None` where the object does not have the key.
@@ -112,14 +111,12 @@ impl BatchReader {
         entries: &[IndexEntry],
         key: impl Fn(usize) -> &'k str,
     ) -> Result<Vec<BlockPlace>, ReadError> {
-        let stream = |entry: KeyEntry| entry.offset..entry.end();
-        let numbers: BTreeSet<usize> =
-            entries.iter().flat_map(|found| batch.block_pages_of(&stream(found.entry))).collect();
+        let numbers = batch.block_pages_of_all(entries);
         let mut places: Vec<BlockPlace> = Vec::new();
-        let mut pages = batch.pages::<BlockPage>(&self.object, numbers.iter().copied().collect(), true);
+        let mut pages = batch.pages::<BlockPage>(&self.object, numbers.clone(), true);
         let mut first = 0;
         for number in numbers {
-            let needs = |found: &IndexEntry| batch.block_pages_of(&stream(found.entry)).contains(&number);
+            let needs = |found: &IndexEntry| batch.block_pages_of(&found.stream()).contains(&number);
             // Those before need none of the pages from here on, unless one is as long as a page or overlaps it.
             first += entries[first..].iter().take_while(|found| !needs(found)).count();
             let page = pages.try_next().await;
@@ -127,7 +124,7 @@ impl BatchReader {
             let Some((_, page)) = page else { break };
             let blocks = page.blocks();
             for found in &entries[first..] {
-                let stream = stream(found.entry);
+                let stream = found.stream();
                 if blocks.last().is_none_or(|block| block.stream_end() <= stream.start) {
                     break;
                 }

@@ -1,5 +1,6 @@
 //! The entries of an object, in the order of their blobs.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::stream::TryStreamExt;
@@ -29,12 +30,21 @@ impl IndexEntry {
         Self { entry, page: 0, number }
     }
 
+    /// Where its blob stands in the stream.
+    pub(super) fn stream(&self) -> Range<u64> {
+        self.entry.offset..self.entry.end()
+    }
+
     fn order(&self) -> (u64, u32, u32) {
         (self.entry.offset, self.page, self.number)
     }
 }
 
 impl Index {
+    /// Bytes that an entry takes besides its key.
+    pub(super) const ENTRY_MEMORY: u64 =
+        (size_of::<IndexEntry>() + size_of::<KeyEntry>() + size_of::<usize>()) as u64;
+
     /// Of entries whose keys their user knows.
     pub(super) fn of(mut entries: Vec<IndexEntry>) -> Self {
         entries.sort_unstable_by_key(IndexEntry::order);

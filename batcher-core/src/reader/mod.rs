@@ -5,6 +5,7 @@ mod batch;
 mod blobs;
 mod buffers;
 mod error;
+mod explain;
 mod get;
 mod index;
 mod legacy;
@@ -13,6 +14,7 @@ mod options;
 mod pages;
 mod pipeline;
 mod plan;
+mod read_plan;
 mod verify;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 pub use blobs::BlobGroup;
 pub use error::{ReadError, ReadErrorKind};
 pub use options::ReadOptions;
+pub use read_plan::{ObjectPart, PlannedRequest, ReadPlan};
 pub use verify::VerifyReport;
 
 use crate::format::{KeyPage, LEGACY_MAGIC, Problem, SKIPPABLE_MAGIC, Section, TAG, Trailer};

@@ -10,6 +10,7 @@ use super::buffers::Buffers;
 use super::object::Object;
 use super::pipeline::{Begin, Decoding, Pipeline};
 use super::plan::{Joined, PagePlace, join};
+use super::read_plan::ObjectPart;
 use crate::Codec;
 use crate::format::{Binding, BlockPage, KeyPage, Kind, Problem, Root, Section, skippable_payload};
 
@@ -19,6 +20,7 @@ const KEPT_LEN: usize = 4 << 20;
 /// A kind of page.
 pub(super) trait Page: Sized + Send + Sync + 'static {
     const KIND: Kind;
+    const PART: ObjectPart;
 
     fn place(root: &Root, number: usize) -> PagePlace;
 
@@ -30,6 +32,7 @@ pub(super) trait Page: Sized + Send + Sync + 'static {
 
 impl Page for KeyPage {
     const KIND: Kind = Kind::KeyPage;
+    const PART: ObjectPart = ObjectPart::KeyPages;
 
     fn place(root: &Root, number: usize) -> PagePlace {
         let page = &root.key_pages[number];
@@ -55,6 +58,7 @@ impl Page for KeyPage {
 
 impl Page for BlockPage {
     const KIND: Kind = Kind::BlockPage;
+    const PART: ObjectPart = ObjectPart::BlockPages;
 
     fn place(root: &Root, number: usize) -> PagePlace {
         let page = &root.block_pages[number];
@@ -188,8 +192,9 @@ impl<T> Kept<T> {
     }
 
     /// Which of these pages are not kept, without counting as use.
-    pub(super) fn missing(&self, numbers: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    pub(super) fn missing(&self, numbers: &[usize]) -> Vec<usize> {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        numbers.into_iter().filter(|number| pages.iter().all(|kept| kept.number != *number)).collect()
+        let is_kept = |number: &usize| pages.iter().any(|kept| kept.number == *number);
+        numbers.iter().copied().filter(|number| !is_kept(number)).collect()
     }
 }

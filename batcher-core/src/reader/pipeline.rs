@@ -16,8 +16,12 @@ use super::plan::{Joined, Place};
 use super::{ReadError, ReadErrorKind};
 use crate::format::{Corruption, Problem};
 
-/// Decoded bytes after which a job ends: enough that handing it over and waking up for it cost next to nothing.
-const JOB_LEN: usize = 1 << 20;
+/// Decoded bytes after which a job ends.
+pub(super) fn job_len(parallelism: usize) -> usize {
+    // Enough that handing a job over and waking up for it cost next to nothing; one block where nothing else runs at the
+    // same time, because that may be here and should not take long.
+    if parallelism > 1 { 1 << 20 } else { 1 }
+}
 
 /// What becomes of frames.
 pub(super) trait Decoding {
@@ -116,8 +120,7 @@ impl<'a, D: Decoding> Pipeline<'a, D> {
     fn begin_jobs(&mut self) -> bool {
         let executor = &self.object.options.executor;
         let parallelism = executor.parallelism();
-        // Where nothing runs at the same time, a job may be run here, and should not take long.
-        let job_len = if parallelism > 1 { JOB_LEN } else { 1 };
+        let job_len = job_len(parallelism);
         let mut emptied = false;
         while self.jobs.len() <= parallelism {
             let mut run = Vec::new();

@@ -54,7 +54,7 @@ impl BatchReader {
             let problem = Problem::Malformed("not the header that the root describes");
             return Err(self.object.corrupt(problem.at(Section::Header, 0)));
         }
-        let mut blocks = self.assemble(batch, batch.all_blocks(&self.object), Arc::default());
+        let mut blocks = self.assemble(batch, batch.all_blocks(&self.object, false), Arc::default());
         while blocks.try_next().await?.is_some() {
             report.blocks += 1;
         }
