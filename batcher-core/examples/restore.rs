@@ -114,7 +114,7 @@ fn main() {
     let codecs: [(&str, Arc<dyn Codec>); 2] =
         [("lz4", Arc::new(Lz4::default())), ("zstd", Arc::new(Zstd::default()))];
     println!(
-        "codec    blob  threads |   raw   copy ratio | each GB/s  of goal  faults allocs/blob | kept GB/s  faults"
+        "codec    blob  threads |   raw   copy ratio | each GB/s  of goal  faults allocs/blob | group GB/s  of goal | kept GB/s  faults"
     );
     for (name, codec) in codecs {
         if only_codec.is_some_and(|only| only != name && only != "all") {
@@ -171,16 +171,26 @@ fn measure(name: &str, codec: &Arc<dyn Codec>, len: usize, total: usize) {
             });
             allocations = info.count_total;
         });
+        let (groups, _) = best(|| {
+            let mut sum = 0;
+            block_on(reader.blob_groups().try_for_each(|group| {
+                sum += group.blobs().map(|(_, blob)| black_box(blob).len() as u64).sum::<u64>();
+                std::future::ready(Ok(()))
+            }))
+            .unwrap();
+            assert_eq!(sum, bytes);
+        });
         let (kept, kept_faults) = best(|| {
             let all: Vec<_> = block_on(reader.blobs().try_collect()).unwrap();
             assert_eq!(all.len() as u64, count);
         });
         let goal = (0.90 * threads as f64 * raw).min(0.8 * copy);
-        let each = gigabytes(bytes, each);
+        let (each, groups) = (gigabytes(bytes, each), gigabytes(bytes, groups));
         println!(
-            "{name:<5} {len:>7}  {threads:>7} | {raw:>5.2} {copy:>6.2} {ratio:>5.2} | {each:>9.2} {:>8.2} {each_faults:>7} {:>11.3} | {:>9.2} {kept_faults:>7}",
+            "{name:<5} {len:>7}  {threads:>7} | {raw:>5.2} {copy:>6.2} {ratio:>5.2} | {each:>9.2} {:>8.2} {each_faults:>7} {:>11.3} | {groups:>10.2} {:>8.2} | {:>9.2} {kept_faults:>7}",
             each / goal,
             allocations as f64 / count as f64,
+            groups / goal,
             gigabytes(bytes, kept),
         );
     }
