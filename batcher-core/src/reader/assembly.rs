@@ -15,6 +15,9 @@ use super::{BatchReader, ReadError};
 use crate::Codec;
 use crate::format::{Binding, BlockPlace, KeyEntry, Kind};
 
+/// Bytes of blocks that are decoded in one job.
+pub(super) const BLOCK_JOB_LEN: usize = 1 << 20;
+
 /// A decoded block, and the blobs that can be handed out with it.
 #[derive(Debug)]
 pub(super) struct Assembled {
@@ -200,6 +203,7 @@ impl Assembly<'_> {
 impl Decoding for Assembly<'_> {
     type Place = BlockPlace;
     type Output = DecodedBlock;
+    const JOB_LEN: usize = BLOCK_JOB_LEN;
 
     fn begin(&mut self, place: &BlockPlace, idle: bool) -> Begin<DecodedBlock> {
         let entries = &self.index.entries()[self.next..];

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use futures_util::stream::TryStreamExt;
 
+use super::assembly::BLOCK_JOB_LEN;
 use super::batch::Batch;
 use super::index::{Index, IndexEntry};
 use super::pages::Page;
-use super::pipeline::job_len;
 use super::plan::{Joined, Place, join};
 use super::read_plan::{ObjectPart, PlannedRequest, ReadPlan};
 use super::{BatchReader, Content, ReadError};
@@ -101,7 +101,7 @@ impl BatchReader {
         let parallelism = options.executor.parallelism();
         let slots = options.reads_in_flight.max(1).saturating_add(1).min(reads.len()) as u64;
         let jobs = parallelism.saturating_add(2) as u64;
-        read_len * slots + jobs.saturating_mul(job_len(parallelism).max(longest) as u64).min(total)
+        read_len * slots + jobs.saturating_mul(BLOCK_JOB_LEN.max(longest) as u64).min(total)
     }
 }
 

@@ -138,6 +138,8 @@ struct PageDecoding<T> {
 impl<T: Page> Decoding for PageDecoding<T> {
     type Place = PagePlace;
     type Output = T;
+    // Entries take about ten times as long as as many bytes of a block.
+    const JOB_LEN: usize = 1;
 
     fn begin(&mut self, place: &PagePlace, _idle: bool) -> Begin<T> {
         let (root, codec, binding) = (Arc::clone(&self.root), Arc::clone(&self.codec), self.binding);

@@ -16,17 +16,14 @@ use super::plan::{Joined, Place};
 use super::{ReadError, ReadErrorKind};
 use crate::format::{Corruption, Problem};
 
-/// Decoded bytes after which a job ends.
-pub(super) fn job_len(parallelism: usize) -> usize {
-    // Enough that handing a job over and waking up for it cost next to nothing; one block where nothing else runs at the
-    // same time, because that may be here and should not take long.
-    if parallelism > 1 { 1 << 20 } else { 1 }
-}
-
 /// What becomes of frames.
 pub(super) trait Decoding {
     type Place: Place + Send + 'static;
     type Output: Send + 'static;
+
+    /// Decoded bytes after which a job ends: enough that handing it over and waking up for it cost next to nothing, and one frame
+    /// where jobs run one at a time, because that may be in the thread that polls.
+    const JOB_LEN: usize;
 
     /// The work for one frame; they are asked for in the order of the frames. `idle` says that all frames before it have been
     /// decoded and handed out.
@@ -120,7 +117,7 @@ impl<'a, D: Decoding> Pipeline<'a, D> {
     fn begin_jobs(&mut self) -> bool {
         let executor = &self.object.options.executor;
         let parallelism = executor.parallelism();
-        let job_len = job_len(parallelism);
+        let job_len = if parallelism > 1 { D::JOB_LEN } else { 1 };
         let mut emptied = false;
         while self.jobs.len() <= parallelism {
             let mut run = Vec::new();
