@@ -170,13 +170,14 @@ impl Assembly<'_> {
 
     /// Adds a block to the blobs that it is a part of.
     fn finish(&mut self, decoded: DecodedBlock) -> Assembled {
-        for piece in decoded.pieces {
-            match self.grown.iter_mut().find(|(index, _)| *index == piece.index) {
-                // One after the other in the same memory, so that nothing is copied.
-                Some((_, blob)) => blob.unsplit(piece.memory),
-                None => self.grown.push((piece.index, piece.memory)),
-            }
+        // Every blob that has grown and has not ended has a piece of this block, in the same order.
+        let mut pieces = decoded.pieces.into_iter();
+        for ((index, blob), piece) in self.grown.iter_mut().zip(pieces.by_ref()) {
+            debug_assert_eq!(*index, piece.index);
+            // One after the other in the same memory, so that nothing is copied.
+            blob.unsplit(piece.memory);
         }
+        self.grown.extend(pieces.map(|piece| (piece.index, piece.memory)));
         let entries = self.index.entries();
         let buffers = &self.object.buffers;
         let ended = self
