@@ -23,6 +23,13 @@ pub(crate) struct Object {
     pub(super) buffers: Arc<Buffers>,
 }
 
+/// Bytes that were read, from this offset of the object on.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    offset: u64,
+    bytes: Bytes,
+}
+
 impl Object {
     /// Reads the object's end.
     pub(crate) async fn open(
@@ -75,26 +82,42 @@ impl Object {
 
     /// Exactly these bytes, which must be within the object.
     pub(crate) async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
-        if self.holds(&range) {
-            return Ok(self.tail.slice(self.in_tail(range.start)..self.in_tail(range.end)));
+        let fetched = self.fetch(&range).await?;
+        Ok(self.cut(&fetched, &range))
+    }
+
+    /// Reads as many of these bytes as the first read has not brought.
+    pub(super) async fn fetch(&self, range: &Range<u64>) -> Result<Fetched, ReadError> {
+        let range = self.missing(range);
+        if range.is_empty() {
+            return Ok(Fetched { offset: range.start, bytes: Bytes::new() });
         }
-        let end = range.end.min(self.tail_offset);
-        let head = range.start..end;
         let reply = self
             .source
-            .read(&self.name, ReadRange::Bounded(head.clone()))
+            .read(&self.name, ReadRange::Bounded(range.clone()))
             .await
             .map_err(|error| self.error(error))?;
         if reply.object_len != self.len {
             return Err(self.error(ReadErrorKind::Replaced));
         }
-        let head = self.check(&head, reply)?;
-        if range.end <= end {
-            return Ok(head);
+        Ok(Fetched { offset: range.start, bytes: self.check(&range, reply)? })
+    }
+
+    /// A part of a range that has been fetched. Only one that began before the first read's bytes and ends in them is copied.
+    pub(super) fn cut(&self, fetched: &Fetched, range: &Range<u64>) -> Bytes {
+        if self.holds(range) {
+            return self.tail.slice(self.in_tail(range.start)..self.in_tail(range.end));
         }
-        let mut whole = BytesMut::from(&head[..]);
+        let at = |offset: u64| usize::try_from(offset - fetched.offset).unwrap_or(usize::MAX);
+        let head = self.missing(range);
+        let bytes = fetched.bytes.slice(at(head.start)..at(head.end));
+        if head.end == range.end {
+            return bytes;
+        }
+        let mut whole = BytesMut::with_capacity(at(range.end) - at(range.start));
+        whole.extend_from_slice(&bytes);
         whole.extend_from_slice(&self.tail[..self.in_tail(range.end)]);
-        Ok(whole.freeze())
+        whole.freeze()
     }
 
     /// Whether the first read has brought all of these bytes.

@@ -227,11 +227,10 @@ async fn read<P: Place>(object: &Object, batch: &Batch, planned: Joined<P>) -> R
     for place in &planned.places {
         batch.check_frame_len(object, place)?;
     }
-    let bytes = object.read(planned.range.clone()).await?;
-    let at = |offset: u64| usize::try_from(offset - planned.range.start).unwrap_or(usize::MAX);
+    let fetched = object.fetch(&planned.range).await?;
     let cut = |place: P| {
-        let range = place.range();
-        (place, bytes.slice(at(range.start)..at(range.end)))
+        let frame = object.cut(&fetched, &place.range());
+        (place, frame)
     };
     Ok(planned.places.into_iter().map(cut).collect())
 }
