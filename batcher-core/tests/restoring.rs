@@ -139,10 +139,10 @@ fn groups_hold_the_same_blobs_in_the_same_order() {
         let groups: Vec<_> = block_on(reader.blob_groups().try_collect()).unwrap();
         let lent: State = groups
             .iter()
-            .flat_map(|group| group.blobs())
+            .flat_map(BlobGroup::blobs)
             .map(|(key, blob)| (key.to_owned(), Bytes::copy_from_slice(blob)))
             .collect();
-        let given: State = groups.into_iter().flat_map(|group| group.into_blobs()).collect();
+        let given: State = groups.into_iter().flat_map(BlobGroup::into_blobs).collect();
         // Empty blobs stand where others do, so that their order is another.
         assert!(lent == restored(&reader) && given == lent);
         assert!(expected(&given) == expected(&state));

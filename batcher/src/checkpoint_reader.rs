@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use batcher_codecs::registry;
-use batcher_core::{BatchReader, VerifyReport};
+use batcher_core::{BatchReader, ReadOptions, VerifyReport};
 use batcher_stores::ObjectStoreSink;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -62,10 +62,11 @@ impl CheckpointReader {
         let parts = background.run(move |runtime| {
             runtime.block_on(async {
                 let codecs = registry();
+                let options = ReadOptions::default();
                 let mut parts = Vec::new();
                 loop {
                     let name = object_name(&prefix, epoch, parts.len() as u64);
-                    match BatchReader::open(store.clone(), &name, &codecs).await {
+                    match BatchReader::open_with(store.clone(), &name, &codecs, options.clone()).await {
                         Ok(part) => {
                             let found = part.summary().id;
                             let number = parts.len() as u64;
@@ -119,7 +120,8 @@ impl CheckpointReader {
         })
     }
 
-    /// Reads all blobs. For state that does not fit in memory, use [`BatchReader::blobs`].
+    /// Reads all blobs. For state that does not fit in memory, use [`BatchReader::blobs`]. Small blobs are slices of the blocks that
+    /// they stand in: whoever keeps few of them should copy those.
     ///
     /// # Errors
     ///
@@ -128,8 +130,8 @@ impl CheckpointReader {
         self.read(|parts, runtime| {
             let mut blobs = BTreeMap::new();
             for part in parts {
-                runtime.block_on(part.blobs().try_for_each(|(key, blob)| {
-                    blobs.insert(key, blob);
+                runtime.block_on(part.blob_groups().try_for_each(|group| {
+                    blobs.extend(group.into_blobs());
                     std::future::ready(Ok(()))
                 }))?;
             }

@@ -60,8 +60,8 @@ impl BatchReader {
         let mut key_pages: Vec<_> = keys.iter().filter_map(|key| batch.page_of(key.as_ref())).collect();
         key_pages.sort_unstable();
         key_pages.dedup();
-        plan.add_pages::<KeyPage>(self, batch, key_pages);
-        plan.add_pages::<BlockPage>(self, batch, batch.block_pages_of_all(entries));
+        plan.add_pages::<KeyPage>(self, batch, &key_pages);
+        plan.add_pages::<BlockPage>(self, batch, &batch.block_pages_of_all(entries));
         let reads = join(places, &self.object);
         plan.memory += self.memory_for(&reads);
         plan.add_blocks(self, &reads);
@@ -85,8 +85,8 @@ impl BatchReader {
             key_pages.clone().map(|number| batch.root.key_pages[number].decoded_len as u64).sum::<u64>()
                 + summary.blobs * Index::ENTRY_MEMORY
                 + self.memory_for(&reads);
-        plan.add_pages::<KeyPage>(self, batch, key_pages.collect());
-        plan.add_pages::<BlockPage>(self, batch, (0..batch.root.block_pages.len()).collect());
+        plan.add_pages::<KeyPage>(self, batch, &key_pages.collect::<Vec<_>>());
+        plan.add_pages::<BlockPage>(self, batch, &(0..batch.root.block_pages.len()).collect::<Vec<_>>());
         plan.add_blocks(self, &reads);
         Ok(plan)
     }
@@ -112,9 +112,9 @@ impl ReadPlan {
         self
     }
 
-    fn add_pages<T: Page>(&mut self, reader: &BatchReader, batch: &Batch, numbers: Vec<usize>) {
+    fn add_pages<T: Page>(&mut self, reader: &BatchReader, batch: &Batch, numbers: &[usize]) {
         let part = T::PART;
-        let missing = T::kept(batch).missing(&numbers);
+        let missing = T::kept(batch).missing(numbers);
         let len = |number: &usize| {
             let range = T::place(&batch.root, *number).range;
             range.end - range.start
