@@ -63,7 +63,7 @@ impl BatchReader {
         plan.add_pages::<KeyPage>(self, batch, &key_pages);
         plan.add_pages::<BlockPage>(self, batch, &batch.block_pages_of_all(entries));
         let reads = join(places, &self.object);
-        plan.memory += self.memory_for(&reads);
+        plan.memory = self.memory_for(&reads);
         plan.add_blocks(self, &reads);
         Ok(plan)
     }
@@ -81,10 +81,12 @@ impl BatchReader {
         let Content::Batch(batch) = &self.content else { return Ok(plan) };
         let reads: Vec<Joined<BlockPlace>> = batch.all_blocks(&self.object, true).try_collect().await?;
         let key_pages = 0..batch.root.key_pages.len();
-        plan.memory +=
-            key_pages.clone().map(|number| batch.root.key_pages[number].decoded_len as u64).sum::<u64>()
-                + summary.blobs * Index::ENTRY_MEMORY
-                + self.memory_for(&reads);
+        // As many blobs as the root says, which nobody has counted.
+        plan.memory = key_pages
+            .clone()
+            .map(|number| batch.root.key_pages[number].decoded_len as u64)
+            .fold(summary.blobs.saturating_mul(Index::ENTRY_MEMORY), u64::saturating_add)
+            .saturating_add(self.memory_for(&reads));
         plan.add_pages::<KeyPage>(self, batch, &key_pages.collect::<Vec<_>>());
         plan.add_pages::<BlockPage>(self, batch, &(0..batch.root.block_pages.len()).collect::<Vec<_>>());
         plan.add_blocks(self, &reads);
@@ -101,7 +103,8 @@ impl BatchReader {
         let parallelism = options.executor.parallelism();
         let slots = options.reads_in_flight.max(1).saturating_add(1).min(reads.len()) as u64;
         let jobs = parallelism.saturating_add(2) as u64;
-        read_len * slots + jobs.saturating_mul(BLOCK_JOB_LEN.max(longest) as u64).min(total)
+        let blocks = jobs.saturating_mul(BLOCK_JOB_LEN.max(longest) as u64).min(total);
+        read_len.saturating_mul(slots).saturating_add(blocks)
     }
 }
 
