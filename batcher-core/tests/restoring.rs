@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 
 use batcher_codecs::{Lz4, Raw, registry};
-use batcher_core::{BatchReader, Codec, CodecError, CodecId, Executor, Job, Operation, ReadOptions};
+use batcher_core::{
+    BatchReader, BlobGroup, Codec, CodecError, CodecId, Executor, Job, Operation, ReadOptions,
+};
 use batcher_testkit::{MemoryStore, block_on};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};

@@ -50,7 +50,7 @@ impl Buffers {
     /// Keeps a buffer for later, instead of older ones where there is no room for all.
     pub(super) fn give_back(&self, buffer: BytesMut) {
         let len = buffer.len() as u64;
-        if len < u64::MAX {
+        if len > self.most {
             return;
         }
         let mut dropped = Vec::new();
