@@ -138,13 +138,13 @@ fn measure(name: &str, codec: &Arc<dyn Codec>, len: usize, total: usize) {
         .unwrap();
     // Pieces of long blobs: short ones made one by one would be more alike than rows of one state are.
     let long = BlobKind::Rows.blob(7, 8 << 20);
-    let count = (total / len) as u64;
+    let count = total / len;
     let mut state = Vec::with_capacity(total);
     for number in 0..count {
-        let start = number as usize * len % long.len();
+        let start = number * len % long.len();
         let blob = long.slice(start..start + len);
         state.extend_from_slice(&blob);
-        batcher.add(&KeyKind::Sequential.key(1, number), blob).unwrap();
+        batcher.add(&KeyKind::Sequential.key(1, number as u64), blob).unwrap();
     }
     let report = block_on(batcher.flush(1)).unwrap();
     let object = report.receipts[0].object.clone();
@@ -156,7 +156,7 @@ fn measure(name: &str, codec: &Arc<dyn Codec>, len: usize, total: usize) {
             options = options.with_executor(Threads::new(threads));
         }
         let open = || block_on(BatchReader::open_with(store.clone(), &object, &registry(), options.clone()));
-        let bytes = (count as usize * len) as u64;
+        let bytes = (count * len) as u64;
         let mut allocations = 0;
         let reader = open().unwrap();
         let (each, each_faults) = best(|| {
@@ -182,7 +182,7 @@ fn measure(name: &str, codec: &Arc<dyn Codec>, len: usize, total: usize) {
         });
         let (kept, kept_faults) = best(|| {
             let all: Vec<_> = block_on(reader.blobs().try_collect()).unwrap();
-            assert_eq!(all.len() as u64, count);
+            assert_eq!(all.len(), count);
         });
         let goal = (0.90 * threads as f64 * raw).min(0.8 * copy);
         let (each, groups) = (gigabytes(bytes, each), gigabytes(bytes, groups));
@@ -197,6 +197,6 @@ fn measure(name: &str, codec: &Arc<dyn Codec>, len: usize, total: usize) {
     // One blob out of all.
     let before = store.requests(Operation::Read);
     let reader = block_on(BatchReader::open(store.clone(), &object, &registry())).unwrap();
-    block_on(reader.get(&KeyKind::Sequential.key(1, count / 2))).unwrap().unwrap();
+    block_on(reader.get(&KeyKind::Sequential.key(1, count as u64 / 2))).unwrap().unwrap();
     println!("{name:<5} {len:>7}  one blob: {} reads", store.requests(Operation::Read) - before);
 }
