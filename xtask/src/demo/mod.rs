@@ -10,6 +10,9 @@ mod report;
 mod supervisor;
 mod worker;
 
+// For the bench, until the library has a pool of its own.
+pub(crate) use pool::Pool;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io;

@@ -7,14 +7,14 @@ use std::thread;
 use batcher::{Executor, Job};
 
 #[derive(Clone, Debug)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     jobs: Sender<Job>,
     threads: usize,
 }
 
 impl Pool {
     /// The threads end when the pool and all its clones are dropped.
-    pub(super) fn new(threads: usize) -> Self {
+    pub(crate) fn new(threads: usize) -> Self {
         let (jobs, queue) = mpsc::channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..threads {
