@@ -51,6 +51,11 @@ impl<'a> Contest<'a> {
     }
 }
 
+/// The median of a contender; 0 where it did not take part.
+pub(crate) fn median(results: &[(String, Spread)], name: &str) -> f64 {
+    results.iter().find(|(other, _)| other == name).map_or(0.0, |(_, spread)| spread.median)
+}
+
 /// How long it takes.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();

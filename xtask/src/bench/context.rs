@@ -36,6 +36,18 @@ pub(crate) struct Quantity<'a> {
 }
 
 impl Bench {
+    /// Keeps one quantity of all contenders.
+    pub(crate) fn figures(&mut self, quantity: Quantity<'_>, case: &str, results: &[(String, Spread)]) {
+        for (stack, spread) in results {
+            self.figure(quantity, case, stack, *spread);
+        }
+    }
+
+    /// Judges what was measured against a limit.
+    pub(crate) fn goal(&mut self, goal: &str, measured: String, better: Better, value: f64, limit: f64) {
+        self.goals.push(Goal { goal: goal.to_owned(), measured, value, limit, better });
+    }
+
     /// Keeps a figure.
     pub(crate) fn figure(&mut self, quantity: Quantity<'_>, case: &str, stack: &str, spread: Spread) {
         self.figures.push(Figure {

@@ -10,6 +10,11 @@ use super::codec_name::CodecName;
 use super::contest::timed;
 use crate::failure::Failure;
 
+/// What the codec alone is called.
+pub(crate) fn raw_name(codec: CodecName) -> String {
+    format!("raw {}, 1 thread", codec.name())
+}
+
 /// The codec's library alone, on one thread, block by block into one buffer that is used again and again.
 pub(crate) struct RawCodec<'a> {
     stream: &'a [u8],

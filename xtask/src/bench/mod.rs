@@ -4,12 +4,15 @@
 //! `--compare`.
 
 mod codec_name;
+mod compare;
 mod contest;
 mod context;
 mod figure;
 mod limit;
 mod options;
+mod pictures;
 mod report;
+mod resident;
 mod scenario;
 mod stack;
 mod state;
@@ -17,35 +20,59 @@ mod store;
 mod table;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use compare::Comparison;
 use context::Bench;
 use options::{Options, help};
 use report::{Machine, REPORT_VERSION, Report};
+use resident::Plan;
 use scenario::SCENARIOS;
 use table::Table;
 
 use crate::USAGE;
+use crate::arguments::UsageError;
 use crate::failure::{Failure, describe};
 use crate::progress::Progress;
 
-/// Runs the scenarios that the arguments ask for.
-pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
-    let options = match Options::parse(arguments) {
+/// Runs what the arguments ask for.
+pub(crate) fn run(mut arguments: Vec<OsString>) -> ExitCode {
+    match arguments.first().and_then(|first| first.to_str()) {
+        Some("memory") => {
+            return start(Plan::parse(&arguments[1..]), resident::HELP, |plan| plan.run().map(|()| true));
+        }
+        Some("ticks") => {
+            arguments[0] = "--only=ticks".into();
+        }
+        _ => {}
+    }
+    start(Options::parse(arguments), &help(), measure)
+}
+
+/// Runs `work`, which answers whether all is well, with the options, where there are any.
+fn start<T>(
+    options: Result<Option<T>, UsageError>,
+    help: &str,
+    work: impl FnOnce(T) -> Result<bool, Failure>,
+) -> ExitCode {
+    let options = match options {
         Ok(Some(options)) => options,
         Ok(None) => {
-            println!("{}", help());
+            println!("{help}");
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("bench: {error}\n\n{}", help());
+            eprintln!("bench: {error}\n\n{help}");
             return ExitCode::from(USAGE);
         }
     };
-    match measure(options) {
-        Ok(()) => ExitCode::SUCCESS,
+    match work(options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("bench: {}", describe(&*failure));
             ExitCode::FAILURE
@@ -53,8 +80,11 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn measure(options: Options) -> Result<(), Failure> {
+/// Runs the scenarios; false where the comparison finds something worse.
+fn measure(options: Options) -> Result<bool, Failure> {
     let begun = Instant::now();
+    // Before minutes are spent on what it is to be compared with.
+    let baseline = options.compare.as_deref().map(baseline).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut bench = Bench {
         options,
@@ -86,8 +116,22 @@ fn measure(options: Options) -> Result<(), Failure> {
     fs::create_dir_all(out)?;
     let file = out.join("bench.json");
     fs::write(&file, serde_json::to_vec_pretty(&report)?)?;
-    println!("{:.0} s in all; every figure is in {}", report.seconds, file.display());
-    Ok(())
+    pictures::draw(&report, out)?;
+    println!("{:.0} s in all; every figure is in {}, pictures beside it", report.seconds, file.display());
+    let Some(baseline) = baseline else { return Ok(true) };
+    let comparison = Comparison::new(&baseline, &report);
+    println!("\n{}", comparison.text());
+    Ok(!comparison.is_worse())
+}
+
+fn baseline(file: &Path) -> Result<Report, Failure> {
+    let named = |error: &dyn Display| format!("--compare {}: {error}", file.display());
+    let json = fs::read(file).map_err(|error| named(&error))?;
+    let report: Report = serde_json::from_slice(&json).map_err(|error| named(&error))?;
+    if report.version != REPORT_VERSION {
+        return Err(named(&format!("version {}, not {REPORT_VERSION}", report.version)).into());
+    }
+    Ok(report)
 }
 
 /// What the project is held to, first of all.

@@ -18,8 +18,8 @@ const HELP: &str = "\
 Measures the batcher beside other ways to pack state, in turns within one run, and against what it is held to.
 
 Usage: cargo xtask bench [OPTIONS]
-       cargo xtask bench memory [--through NAME] [--bytes SIZE]   peak memory, one process of its own; --help tells more
-       cargo xtask bench ticks [--bytes SIZE]                     how long a flush keeps other tasks waiting
+       cargo xtask bench memory [OPTIONS]    the peak memory of one flush in this process; --help tells more
+       cargo xtask bench ticks [OPTIONS]     the same as --only ticks
 
 Sizes are bytes, or end in KiB, MiB or GiB. LISTs are divided by commas.
 
@@ -31,7 +31,7 @@ What is measured
   --codec LIST        lz4, zstd [both]
   --blob-len LIST     lengths of blobs [64,1KiB,64KiB,1MiB]
   --block-len LIST    lengths of blocks [256KiB; without --quick 64KiB and 1MiB, too]
-  --bytes SIZE        of the state in most scenarios [256MiB, with --quick 64MiB]
+  --bytes SIZE        of the state [256MiB, with --quick 64MiB; 1GiB in one-blob, memory and ticks]
   --rounds N          that count, after one for warming up [7, with --quick 3]
   --threads N         of the batcher and of zstd [all cores]
 
@@ -61,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) blob_lens: Vec<usize>,
     pub(crate) block_lens: Vec<usize>,
     pub(crate) bytes: u64,
+    /// Of the state in the scenarios that are about a large one.
+    pub(crate) large_bytes: u64,
     pub(crate) rounds: usize,
     pub(crate) threads: usize,
     pub(crate) store: StoreChoice,
@@ -122,6 +124,7 @@ impl Options {
             blob_lens: blob_lens.unwrap_or_else(|| vec![64, 1 << 10, 64 << 10, 1 << 20]),
             block_lens,
             bytes: bytes.unwrap_or(if quick { 64 << 20 } else { 256 << 20 }),
+            large_bytes: bytes.unwrap_or(1 << 30),
             rounds: narrow(rounds.unwrap_or(if quick { 3 } else { 7 })),
             threads: threads
                 .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), narrow),
@@ -250,6 +253,7 @@ mod tests {
                 blob_lens: vec![100, 4096],
                 block_lens: vec![65536],
                 bytes: 2 << 30,
+                large_bytes: 2 << 30,
                 rounds: 5,
                 threads: 3,
                 store: StoreChoice::Slow(distance),

@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::super::codec_name::CodecName;
-use super::super::contest::Contest;
+use super::super::contest::{Contest, median};
 use super::super::context::{Bench, Quantity, write_once};
 use super::super::figure::{Better, Spread};
-use super::super::limit::{MemoryCopy, RawCodec};
+use super::super::limit::{MemoryCopy, RawCodec, raw_name};
 use super::super::report::Goal;
-use super::super::stack::{BlobPerObject, Own, Stack, StartingPoint, TarLz4, TarZstd, ZipZstd};
+use super::super::stack::{DEFAULT_BLOCK_LEN, own_name, stacks};
 use super::super::state::{State, length};
 use super::super::store::Places;
 use super::super::table::Table;
@@ -21,7 +21,7 @@ pub(crate) const NAME: &str = "flush-throughput";
 const USUAL_BLOB_LEN: usize = 64 << 10;
 
 /// Small blobs take some stacks so long that less of them must do.
-const FEWEST_BYTES_A_BLOB: u64 = 256;
+const FEWEST_BYTES_A_BLOB: u64 = 512;
 
 const THROUGHPUT: Quantity<'_> =
     Quantity { scenario: NAME, name: "throughput", unit: "MB/s", better: Better::Higher };
@@ -63,7 +63,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
 fn compare(bench: &mut Bench, state: &Arc<State>, block_len: usize) -> Result<(), Failure> {
     let options = bench.options.clone();
     let places = Places::open(&options.store)?;
-    let stacks = stacks(&options.codecs, options.threads, block_len);
+    let stacks = stacks(&options.codecs, options.threads, block_len)?;
     let stored: Vec<Cell<u64>> = stacks.iter().map(|_| Cell::new(0)).collect();
     let stream = state.stream();
     let runtime = &bench.runtime;
@@ -93,41 +93,12 @@ fn compare(bench: &mut Bench, state: &Arc<State>, block_len: usize) -> Result<()
         stacks.iter().zip(&stored).find(|(stack, _)| stack.name() == name).map(|(_, stored)| stored.get())
     };
     bench.text.push_str(&table(&case, state, &rates, stored_of));
-    if block_len == 256 << 10 && state.name == "64 KiB rows" {
+    if block_len == DEFAULT_BLOCK_LEN && state.name == "64 KiB rows" {
         for codec in &options.codecs {
             judge(bench, *codec, &rates);
         }
     }
     Ok(())
-}
-
-fn stacks(codecs: &[CodecName], threads: usize, block_len: usize) -> Vec<Box<dyn Stack>> {
-    let mut stacks: Vec<Box<dyn Stack>> = Vec::new();
-    for codec in codecs {
-        stacks.push(Box::new(Own::new(*codec, threads).with_block_len(block_len)));
-    }
-    stacks.push(Box::new(StartingPoint));
-    stacks.push(Box::new(BlobPerObject));
-    if codecs.contains(&CodecName::Lz4) {
-        stacks.push(Box::new(TarLz4));
-    }
-    if codecs.contains(&CodecName::Zstd) {
-        stacks.push(Box::new(TarZstd { threads }));
-        stacks.push(Box::new(ZipZstd));
-    }
-    stacks
-}
-
-fn raw_name(codec: CodecName) -> String {
-    format!("raw {}, 1 thread", codec.name())
-}
-
-fn own_name(codec: CodecName) -> String {
-    format!("batcher, {}", codec.name())
-}
-
-fn median(rates: &[(String, Spread)], name: &str) -> f64 {
-    rates.iter().find(|(other, _)| other == name).map_or(0.0, |(_, rate)| rate.median)
 }
 
 /// Sorted from the fastest to the slowest, each against the raw codec of its kind on all threads.

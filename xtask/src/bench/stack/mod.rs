@@ -13,11 +13,12 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 
 pub(crate) use blob_per_object::BlobPerObject;
-pub(crate) use own::Own;
+pub(crate) use own::{DEFAULT_BLOCK_LEN, Own, PART_LEN, PARTS_IN_FLIGHT, own_name};
 pub(crate) use starting_point::StartingPoint;
 pub(crate) use tarball::{TarLz4, TarZstd};
 pub(crate) use zip_archive::ZipZstd;
 
+use super::codec_name::CodecName;
 use super::state::State;
 use crate::failure::Failure;
 
@@ -47,6 +48,28 @@ pub(crate) trait Session: Send {
     async fn flush(&mut self) -> Result<(), Failure>;
 }
 
+/// All stacks that are compared, ours first; the codecs decide which.
+pub(crate) fn stacks(
+    codecs: &[CodecName],
+    threads: usize,
+    block_len: usize,
+) -> Result<Vec<Box<dyn Stack>>, Failure> {
+    let mut stacks: Vec<Box<dyn Stack>> = Vec::new();
+    for codec in codecs {
+        stacks.push(Box::new(Own::new(*codec, threads)?.with_block_len(block_len)));
+    }
+    stacks.push(Box::new(StartingPoint));
+    stacks.push(Box::new(BlobPerObject));
+    if codecs.contains(&CodecName::Lz4) {
+        stacks.push(Box::new(TarLz4));
+    }
+    if codecs.contains(&CodecName::Zstd) {
+        stacks.push(Box::new(TarZstd { threads }));
+        stacks.push(Box::new(ZipZstd));
+    }
+    Ok(stacks)
+}
+
 /// The only object in a store, whole.
 async fn read_only_object(store: &dyn BlobStore) -> Result<Bytes, Failure> {
     let names: Vec<String> = store.list("").map_ok(|info| info.name).try_collect().await?;
@@ -68,14 +91,13 @@ mod tests {
 
     use batcher_testkit::corpus::BlobKind;
 
-    use super::super::codec_name::CodecName;
     use super::super::store::Places;
     use super::*;
 
     fn stacks() -> Vec<Box<dyn Stack>> {
         vec![
-            Box::new(Own::new(CodecName::Lz4, 2)),
-            Box::new(Own::new(CodecName::Zstd, 2).with_block_len(4096)),
+            Box::new(Own::new(CodecName::Lz4, 2).unwrap()),
+            Box::new(Own::new(CodecName::Zstd, 2).unwrap().with_block_len(4096)),
             Box::new(StartingPoint),
             Box::new(BlobPerObject),
             Box::new(TarLz4),

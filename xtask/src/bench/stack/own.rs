@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use batcher::{
-    BatchHandle, BatchReader, Batcher, BlobSink, BlobStore, Codec, Lz4, PutMode, ReadOptions, Zstd,
-    async_trait, registry,
+    BatchHandle, BatchReader, Batcher, BlobSink, BlobSource, BlobStore, Codec, Executor, Lz4, PutMode,
+    ReadOptions, Zstd, async_trait, registry,
 };
 use futures_util::TryStreamExt;
 
@@ -18,29 +18,38 @@ use crate::failure::Failure;
 pub(crate) const PART_LEN: u64 = 8 << 20;
 pub(crate) const PARTS_IN_FLIGHT: usize = 4;
 
+/// The library's own default.
+pub(crate) const DEFAULT_BLOCK_LEN: usize = 256 << 10;
+
+/// What our stack with this codec is called.
+pub(crate) fn own_name(codec: CodecName) -> String {
+    format!("batcher, {}", codec.name())
+}
+
 /// A `Batcher` and a `BatchReader` on a pool of threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
     name: String,
     codec: CodecName,
-    pool: Pool,
+    executor: Arc<dyn Executor>,
     block_len: usize,
 }
 
 impl Own {
-    pub(crate) fn new(codec: CodecName, threads: usize) -> Self {
-        let name = format!("batcher, {}", codec.name());
-        Self { name, codec, pool: Pool::new(threads), block_len: 256 << 10 }
+    /// On a pool of so many threads.
+    pub(crate) fn new(codec: CodecName, threads: usize) -> Result<Self, Failure> {
+        Ok(Self::on(codec, Arc::new(Pool::new(threads))))
+    }
+
+    /// On any executor.
+    pub(crate) fn on(codec: CodecName, executor: Arc<dyn Executor>) -> Self {
+        Self { name: own_name(codec), codec, executor, block_len: DEFAULT_BLOCK_LEN }
     }
 
     /// Blocks of another length than the default.
     pub(crate) fn with_block_len(mut self, bytes: usize) -> Self {
         self.block_len = bytes;
         self
-    }
-
-    pub(crate) fn block_len(&self) -> usize {
-        self.block_len
     }
 
     pub(crate) fn codec(&self) -> Arc<dyn Codec> {
@@ -54,7 +63,7 @@ impl Own {
     pub(crate) fn batcher(&self, store: Arc<dyn BlobStore>) -> Result<Batcher<Arc<dyn BlobStore>>, Failure> {
         let mode = if store.capabilities().create { PutMode::Create } else { PutMode::Replace };
         let builder = Batcher::builder(self.codec(), store)
-            .executor(self.pool.clone())
+            .executor(Arc::clone(&self.executor))
             .block_len(self.block_len)
             .put_mode(mode)
             .memory_limit(usize::MAX)
@@ -64,7 +73,7 @@ impl Own {
     }
 
     pub(crate) fn read_options(&self) -> ReadOptions {
-        ReadOptions::default().with_executor(self.pool.clone()).with_memory_limit(u64::MAX)
+        ReadOptions::default().with_executor(Arc::clone(&self.executor)).with_memory_limit(u64::MAX)
     }
 
     /// The reader of the only object in a store.

@@ -18,6 +18,13 @@ const HEAD_LEN: usize = 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StartingPoint;
 
+impl StartingPoint {
+    /// A session over blobs that are the caller's until they are added.
+    pub(crate) fn buffer(callers: Vec<(String, Vec<u8>)>, store: Arc<dyn BlobStore>) -> Box<dyn Session> {
+        Box::new(Buffer { callers, entries: Vec::new(), buffered: 0, store })
+    }
+}
+
 #[async_trait]
 impl Stack for StartingPoint {
     fn name(&self) -> &str {
@@ -27,7 +34,7 @@ impl Stack for StartingPoint {
     fn session(&self, state: &Arc<State>, store: Arc<dyn BlobStore>) -> Result<Box<dyn Session>, Failure> {
         // It takes vectors, which its callers have at hand: to make them is not its time.
         let callers = state.blobs.iter().map(|(key, blob)| (key.clone(), blob.to_vec())).collect();
-        Ok(Box::new(Buffer { callers, entries: Vec::new(), buffered: 0, store }))
+        Ok(Self::buffer(callers, store))
     }
 
     async fn read(&self, store: Arc<dyn BlobStore>, take: TakeBlob<'_>) -> Result<(), Failure> {
