@@ -16,6 +16,11 @@ const LEFT: i32 = 190;
 const RIGHT: i32 = 110;
 const TOP: i32 = 82;
 const BOTTOM: i32 = 58;
+/// Where the legend begins, below the axis, and the width of one of its entries.
+const LEGEND: i32 = 16;
+const LEGEND_COLUMN: i32 = 86;
+/// How far the axis's text makes room for it.
+const AXIS_SHIFT: i32 = 110;
 const ROW: i32 = 30;
 const BAR: i32 = 20;
 
@@ -43,6 +48,15 @@ impl Kind {
             Self::Other => RGBColor(230, 145, 56),
             Self::Unpacked => RGBColor(214, 190, 150),
             Self::Limit => RGBColor(165, 165, 165),
+        }
+    }
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Own => "batcher",
+            Self::Other => "other ways",
+            Self::Unpacked => "not packed",
+            Self::Limit => "limits",
         }
     }
 
@@ -83,9 +97,9 @@ impl Bars {
         for tick in RangedCoordf64::from(0.0..scale.most).key_points(Ticks) {
             let x = scale.x(tick);
             root.draw(&PathElement::new(vec![(x, TOP - 6), (x, floor)], FAINT))?;
-            root.draw(&Text::new(number(tick), (x, floor + 6), text(13).pos(center(VPos::Top))))?;
+            root.draw(&Text::new(tick_label(tick), (x, floor + 6), text(13).pos(center(VPos::Top))))?;
         }
-        let axis = (scale.x(scale.most / 2.0), floor + 30);
+        let axis = (scale.x(scale.most / 2.0) + AXIS_SHIFT, floor + 32);
         root.draw(&Text::new(self.axis.clone(), axis, text(14).pos(center(VPos::Top))))?;
         for (row, bar) in (0..).zip(&self.bars) {
             let middle = TOP + row * ROW + ROW / 2;
@@ -119,6 +133,14 @@ impl Bars {
             root.draw(&Text::new(label.clone(), at, font.pos(center(VPos::Bottom))))?;
         }
         root.draw(&PathElement::new(vec![(LEFT, TOP - 6), (LEFT, floor)], INK))?;
+        let kinds = [Kind::Own, Kind::Other, Kind::Unpacked, Kind::Limit].into_iter();
+        let shown = kinds.filter(|kind| self.bars.iter().any(|bar| bar.kind == *kind));
+        for (column, kind) in (0..).zip(shown) {
+            let x = LEGEND + column * LEGEND_COLUMN;
+            root.draw(&Rectangle::new([(x, floor + 36), (x + 10, floor + 46)], kind.color().filled()))?;
+            let beside = text(12).pos(Pos::new(HPos::Left, VPos::Center));
+            root.draw(&Text::new(kind.meaning(), (x + 14, floor + 41), beside))?;
+        }
         Ok(root.present()?)
     }
 
@@ -163,6 +185,12 @@ impl KeyPointHint for Ticks {
     fn weight(&self) -> plotters::coord::ranged1d::KeyPointWeight {
         plotters::coord::ranged1d::KeyPointWeight::Any
     }
+}
+
+/// Ticks are round numbers: without zeros at the end, and without what binary fractions leave there.
+fn tick_label(value: f64) -> String {
+    let label = format!("{value:.4}");
+    label.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// With as many digits as tell something.

@@ -41,7 +41,8 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         let mut contest = Contest::new(format!("{NAME}, {}", state.name));
         for producers in PRODUCERS {
             let (runtime, own, state) = (&bench.runtime, &own, &state);
-            contest.add(format!("batcher, {producers} producers"), move || {
+            let plural = if producers == 1 { "" } else { "s" };
+            contest.add(format!("batcher, {producers} producer{plural}"), move || {
                 produce(runtime, own, state, producers)
             });
         }

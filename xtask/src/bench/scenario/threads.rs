@@ -79,7 +79,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         });
         for (own, threads) in pools.iter().zip(MEASURED) {
             let (runtime, places, state) = (&bench.runtime, &places, &state);
-            contest.add(format!("batcher, {threads} threads"), move || {
+            contest.add(format!("batcher, threads: {threads}"), move || {
                 write_once(runtime, places, own, state, &Default::default())
             });
         }

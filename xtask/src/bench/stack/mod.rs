@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 
 pub(crate) use blob_per_object::BlobPerObject;
-pub(crate) use own::{DEFAULT_BLOCK_LEN, Own, PART_LEN, PARTS_IN_FLIGHT, own_name};
+pub(crate) use own::{Own, PART_LEN, PARTS_IN_FLIGHT, own_name};
 pub(crate) use starting_point::StartingPoint;
 pub(crate) use tarball::{TarLz4, TarZstd};
 pub(crate) use zip_archive::ZipZstd;

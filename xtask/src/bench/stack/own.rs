@@ -19,7 +19,7 @@ pub(crate) const PART_LEN: u64 = 8 << 20;
 pub(crate) const PARTS_IN_FLIGHT: usize = 4;
 
 /// The library's own default.
-pub(crate) const DEFAULT_BLOCK_LEN: usize = 256 << 10;
+const DEFAULT_BLOCK_LEN: usize = 256 << 10;
 
 /// What our stack with this codec is called.
 pub(crate) fn own_name(codec: CodecName) -> String {
