@@ -1,7 +1,7 @@
 //! Command-line arguments as all tasks read them.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use lexopt::ValueExt;
@@ -21,6 +21,12 @@ impl From<lexopt::Error> for UsageError {
     fn from(error: lexopt::Error) -> Self {
         Self(error.to_string())
     }
+}
+
+/// A path below this workspace's target directory, wherever it is called from.
+pub(crate) fn in_target(name: &str) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    workspace.join("target").join(name)
 }
 
 /// The value of an option.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::figure::Spread;
+use super::figure::{Better, Spread};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
@@ -54,6 +54,16 @@ impl<'a> Contest<'a> {
 /// The median of a contender; 0 where it did not take part.
 pub(crate) fn median(results: &[(String, Spread)], name: &str) -> f64 {
     results.iter().find(|(other, _)| other == name).map_or(0.0, |(_, spread)| spread.median)
+}
+
+/// The best first.
+pub(crate) fn ranked(results: &[(String, Spread)], better: Better) -> Vec<&(String, Spread)> {
+    let mut ranked: Vec<_> = results.iter().collect();
+    ranked.sort_by(|(_, one), (_, other)| match better {
+        Better::Higher => other.median.total_cmp(&one.median),
+        Better::Lower => one.median.total_cmp(&other.median),
+    });
+    ranked
 }
 
 /// How long it takes.

@@ -1,7 +1,7 @@
 //! What the command line says.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use batcher::MAX_BLOCK_LEN;
@@ -12,7 +12,7 @@ use super::codec_name::CodecName;
 use super::scenario::SCENARIOS;
 use super::state::kind_name;
 use super::store::{Distance, StoreChoice};
-use crate::arguments::{UsageError, number, store_option, store_url, value};
+use crate::arguments::{UsageError, in_target, number, store_option, store_url, value};
 
 const HELP: &str = "\
 Measures the batcher beside other ways to pack state, in turns within one run, and against what it is held to.
@@ -130,7 +130,7 @@ impl Options {
                 .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), narrow),
             store: store_choice(store.as_deref(), store_options, distance)?,
             distance,
-            out: out.unwrap_or_else(default_out),
+            out: out.unwrap_or_else(|| in_target("bench")),
             compare,
         }))
     }
@@ -149,11 +149,6 @@ impl Options {
     pub(crate) fn block_len(&self) -> usize {
         self.block_lens.first().copied().unwrap_or(256 << 10)
     }
-}
-
-fn default_out() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    workspace.join("target/bench")
 }
 
 fn store_choice(

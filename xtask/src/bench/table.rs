@@ -44,8 +44,8 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new("T", &["what", "×"]);
-        table.row(["a".to_owned(), "12345".to_owned()]);
+        table.row(["a".to_owned(), "2 × 345".to_owned()]);
         table.row(["longer".to_owned()]);
-        assert_eq!(table.to_string(), "T\n  what        ×\n  a       12345\n  longer\n\n");
+        assert_eq!(table.to_string(), "T\n  what          ×\n  a       2 × 345\n  longer\n\n");
     }
 }

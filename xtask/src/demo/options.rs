@@ -1,7 +1,7 @@
 //! What the command line says.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use lexopt::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::kill::KillAt;
-use crate::arguments::{UsageError, number, store_option, store_url, value};
+use crate::arguments::{UsageError, in_target, number, store_option, store_url, value};
 
 pub(super) const HELP: &str = "\
 Runs a stateful job over NEXMark events twice: once without interruption, and once with checkpoints, in a process that is
@@ -137,7 +137,8 @@ impl Options {
             return Err(UsageError(format!("--every {every} is more than --events {events}")));
         }
         let is_default = store.is_none();
-        let (store, directory) = worker_store(&store.unwrap_or_else(default_store))?;
+        let (store, directory) =
+            worker_store(&store.unwrap_or_else(|| in_target("demo-state").display().to_string()))?;
         // A run never meets the objects of another. The default directory is emptied before.
         let prefix = if is_default { String::new() } else { format!("demo-{}-{seed}/", now.as_secs()) };
         let plan = Plan { events, every, codec, store, store_options, prefix, keep, seed };
@@ -147,11 +148,6 @@ impl Options {
         };
         Ok(Some(Self { plan, kills, json, directory }))
     }
-}
-
-fn default_store() -> String {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    workspace.join("target/demo-state").display().to_string()
 }
 
 /// The URL of the store and, where that is a directory, its path.

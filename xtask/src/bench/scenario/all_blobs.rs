@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::contest::{Contest, median};
+use super::super::contest::{Contest, median, ranked};
 use super::super::context::{Bench, Quantity, written};
 use super::super::figure::{Better, Spread};
 use super::super::limit::{MemoryCopy, RawCodec, raw_name};
@@ -63,13 +63,11 @@ fn compare(bench: &mut Bench, blob_len: usize) -> Result<(), Failure> {
         results.into_iter().map(|(name, seconds)| (name, seconds.rate(state.bytes as f64 / 1e6))).collect();
     bench.figures(THROUGHPUT, &case, &rates);
     let start = median(&rates, "starting point");
-    let mut sorted: Vec<_> = rates.iter().collect();
-    sorted.sort_by(|(_, one), (_, other)| other.median.total_cmp(&one.median));
     let mut table = Table::new(
         &format!("All blobs back: {case}, {} blobs", state.blobs.len()),
         &["stack", "MB/s", "from", "to", "× starting point"],
     );
-    for (name, rate) in sorted {
+    for (name, rate) in ranked(&rates, Better::Higher) {
         let figures = [rate.median, rate.min, rate.max].map(|rate| format!("{rate:.0}"));
         let ratio = format!("{:.2}", rate.median / start);
         table.row([name.clone()].into_iter().chain(figures).chain([ratio]));

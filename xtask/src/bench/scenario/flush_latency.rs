@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::codec_name::CodecName;
-use super::super::contest::{Contest, median};
+use super::super::contest::{Contest, median, ranked};
 use super::super::context::{Bench, Quantity};
 use super::super::figure::Better;
 use super::super::stack::{own_name, stacks};
@@ -53,12 +53,10 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         bench.figures(FLUSH, &case, &results);
 
         let start = median(&results, "starting point");
-        let mut sorted: Vec<_> = results.iter().collect();
-        sorted.sort_by(|(_, one), (_, other)| one.median.total_cmp(&other.median));
         let title =
             format!("From flush() to durable, {} of blobs added before: {case}", megabytes(state.bytes));
         let mut table = Table::new(&title, &["stack", "ms", "from", "to", "× starting point"]);
-        for (name, seconds) in sorted {
+        for (name, seconds) in ranked(&results, Better::Lower) {
             let millis = |seconds: f64| format!("{:.2}", seconds * 1e3);
             let cells = [millis(seconds.median), millis(seconds.min), millis(seconds.max)];
             let ratio = format!("{:.3}", seconds.median / start);

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::super::codec_name::CodecName;
-use super::super::contest::{Contest, median};
+use super::super::contest::{Contest, median, ranked};
 use super::super::context::{Bench, Quantity, write_once};
 use super::super::figure::{Better, Spread};
 use super::super::limit::{MemoryCopy, RawCodec, raw_name};
@@ -105,12 +105,10 @@ fn table(
     rates: &[(String, Spread)],
     stored: impl Fn(&str) -> Option<u64>,
 ) -> String {
-    let mut sorted: Vec<_> = rates.iter().collect();
-    sorted.sort_by(|(_, one), (_, other)| other.median.total_cmp(&one.median));
     let start = median(rates, "starting point");
     let title = format!("Flush throughput: {case}, {} blobs", state.blobs.len());
     let mut table = Table::new(&title, &["stack", "MB/s", "from", "to", "× starting point", "stored"]);
-    for (name, rate) in sorted {
+    for (name, rate) in ranked(rates, Better::Higher) {
         let percent = stored(name).map(|stored| 100.0 * stored as f64 / state.bytes.max(1) as f64);
         table.row([
             name.clone(),
