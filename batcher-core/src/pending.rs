@@ -2,11 +2,11 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_channel::oneshot;
 
-use crate::batch::{Block, Cut, Encoding, Entries, Sealed, header, release, seal};
+use crate::batch::{Block, Cut, Encoding, Sealed, header, seal};
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
 
@@ -16,13 +16,7 @@ use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErr
 pub(crate) struct Pending {
     pub(crate) id: BatchId,
     pub(crate) object: String,
-    pub(crate) blobs: u64,
-    pub(crate) added_bytes: u64,
-    /// Bytes that the entries take in memory.
-    entries_held: usize,
-    blocks: Vec<Arc<Block>>,
-    /// Shared with the job that sorts and indexes them; locked by nobody else while that job is about.
-    entries: Arc<Mutex<Entries>>,
+    pub(crate) cut: Cut,
     stage: Stage,
     attempts: Attempts,
 }
@@ -51,40 +45,21 @@ impl<'a, S> Route<'a, S> {
 impl Pending {
     /// Gives a cut its identity, and what was done for it before it had one.
     pub(crate) fn new(id: BatchId, object: String, cut: Cut, attempts: Attempts) -> Self {
-        Self {
-            object,
-            id,
-            blobs: cut.entries.len() as u64,
-            added_bytes: cut.added_bytes,
-            entries_held: cut.entries.held(),
-            blocks: cut.blocks,
-            entries: Arc::new(Mutex::new(cut.entries)),
-            stage: Stage::Encoding,
-            attempts,
-        }
+        Self { id, object, cut, stage: Stage::Encoding, attempts }
     }
 
     /// Lets go of everything, and gives the uploads that are to be cleared away.
     pub(crate) fn release(self, encoding: &Encoding) -> OpenUploads {
-        release(&self.blocks, self.entries_held, encoding);
+        // Before the entries' memory is given back: the sealed object does not need it, but a job still may.
+        drop(self.stage);
+        self.cut.release(encoding);
         self.attempts.uploads
     }
 
-    /// Waits until the job that has the entries is done with them; whatever it answers is of no use any longer.
-    pub(crate) async fn settle(&mut self) {
-        if let Stage::Indexing(answered) = &mut self.stage {
-            let _ = answered.await;
-        }
-    }
-
-    /// The blobs of a settled batch, to become part of another, and the uploads that are to be cleared away.
+    /// The blobs, to become part of another batch, and the uploads that are to be cleared away. Where a job still indexes
+    /// them, its answer is of no use any longer.
     pub(crate) fn unseal(self) -> (Cut, OpenUploads) {
-        let entries = std::mem::take(&mut *self.lock());
-        (Cut { entries, blocks: self.blocks, added_bytes: self.added_bytes }, self.attempts.uploads)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        (self.cut, self.attempts.uploads)
     }
 
     /// Has the rest compressed and indexed, uploading meanwhile what is ready, until the store has the object. Goes on
@@ -103,13 +78,12 @@ impl Pending {
                     Stream::new(header(&self.id, route.encoding), &delivery)
                 }
             };
-            if let Err(error) = encode(&self.blocks, route.encoding, &mut begun, &mut delivery).await {
+            if let Err(error) = encode(&self.cut.blocks, route.encoding, &mut begun, &mut delivery).await {
                 drop(begun);
                 delivery.clear_away().await;
                 return Err(FlushErrorKind::Encode(error));
             }
-            self.stage =
-                Stage::Indexing(index(&self.entries, &begun, &self.id, &self.object, route.encoding));
+            self.stage = Stage::Indexing(index(&self.cut, &begun, &self.id, &self.object, route.encoding));
             stream = Some(begun);
         }
         if let Stage::Indexing(answered) = &mut self.stage {
@@ -164,20 +138,21 @@ async fn encode<S: BlobStore>(
 
 /// Has the object indexed.
 fn index(
-    entries: &Arc<Mutex<Entries>>,
+    cut: &Cut,
     stream: &Stream,
     id: &BatchId,
     object: &str,
     encoding: &Arc<Encoding>,
 ) -> oneshot::Receiver<Result<Sealed, CodecError>> {
     let (answer, answered) = oneshot::channel();
-    let (entries, frames, context) = (Arc::clone(entries), stream.frames().to_vec(), Arc::clone(encoding));
+    let (lanes, blobs) = (cut.lanes.clone(), cut.blobs);
+    let (frames, context) = (stream.frames().to_vec(), Arc::clone(encoding));
     let (id, object) = (id.clone(), object.to_owned());
     let job = move || {
-        let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let seal = || seal(&mut entries, &frames, &id, object, &context);
+        let seal = || seal(&lanes, blobs, &frames, &id, object, &context);
         let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
-        drop(entries);
+        // Before the answer: whoever gets it wants the memory back.
+        drop((lanes, frames));
         // Nobody waits any longer where the batch was discarded meanwhile.
         let _ = answer.send(sealed);
     };

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
+use super::run::SpareRuns;
 use super::segments::{Segments, Stored};
 use super::{Backlog, Buffers};
 use crate::codec::checked_len;
@@ -72,6 +73,7 @@ pub(crate) struct Encoding {
     /// For frames of unknown length.
     pub(crate) scratch: Buffers,
     pub(crate) frames: Segments,
+    pub(crate) spare_runs: SpareRuns,
     pub(crate) backlog: Backlog,
     /// Who waits for further blocks to be closed.
     pub(crate) closed_block: AtomicWaker,

@@ -8,15 +8,16 @@ mod entries;
 mod intake;
 mod keys;
 mod lane;
+mod run;
 mod seal;
 mod segments;
 
 pub(crate) use backlog::Backlog;
 pub(crate) use block::{Block, EncodedBlock, Encoding};
 pub(crate) use buffers::Buffers;
-pub(crate) use cut::{Cut, release};
-pub(crate) use entries::Entries;
+pub(crate) use cut::Cut;
 pub(crate) use intake::Intake;
 pub use intake::{AddError, AddErrorKind, BatchHandle};
+pub(crate) use run::SpareRuns;
 pub(crate) use seal::{Sealed, header, seal};
 pub(crate) use segments::Segments;
