@@ -28,7 +28,7 @@ pub(crate) struct Entries {
 impl Entries {
     pub(crate) fn push(&mut self, key: &str, block: usize, start: usize, len: usize, turn: u64) {
         self.list.push(Entry {
-            key: self.keys.push(key),
+            key: self.keys.push(key.as_bytes()),
             block: u32::try_from(block).unwrap_or(u32::MAX),
             start: u32::try_from(start).unwrap_or(u32::MAX),
             len: len as u64,
@@ -52,10 +52,20 @@ impl Entries {
         self.keys.get(entry.key)
     }
 
-    /// Sorts by key, and the adds of one key by their turns.
+    /// Sorts by key, and the adds of one key by their turns; the keys themselves, too, so that who goes through all entries
+    /// later does not jump about in memory.
     pub(crate) fn sort(&mut self) {
         let Self { keys, list } = self;
-        list.sort_unstable_by(|a, b| keys.get(a.key).cmp(keys.get(b.key)).then(a.turn.cmp(&b.turn)));
+        let place = |entry: &Entry| (keys.get(entry.key), entry.turn);
+        if list.is_sorted_by(|a, b| place(a) <= place(b)) {
+            return;
+        }
+        list.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
+        let mut sorted = Keys::default();
+        for entry in list {
+            entry.key = sorted.push(keys.get(entry.key));
+        }
+        *keys = sorted;
     }
 
     /// Forgets everything but the memory.

@@ -20,7 +20,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(crate) fn push(&mut self, key: &str) -> KeyRef {
+    pub(crate) fn push(&mut self, key: &[u8]) -> KeyRef {
         let fits = self.chunks.last().is_some_and(|chunk| chunk.capacity() - chunk.len() >= key.len());
         if !fits {
             // Small batches stay small: the first chunk grows from 4 KiB, the later ones are whole.
@@ -31,7 +31,7 @@ impl Keys {
         let index = self.chunks.len() - 1;
         let chunk = &mut self.chunks[index];
         let start = chunk.len();
-        chunk.extend_from_slice(key.as_bytes());
+        chunk.extend_from_slice(key);
         KeyRef { chunk: narrow(index), start: narrow(start), len: narrow(key.len()) }
     }
 

@@ -88,12 +88,75 @@ struct Merge<'a> {
     heads: BinaryHeap<Head<'a>>,
 }
 
+/// Runs that lie one behind the other, and the first entry that is left of them.
 struct Head<'a> {
     key: &'a [u8],
     entry: &'a Entry,
     rest: slice::Iter<'a, Entry>,
+    run: Source<'a>,
+    /// The next run last.
+    later: Vec<Source<'a>>,
+}
+
+/// A run and the numbers of its lane's blocks.
+#[derive(Clone, Copy)]
+struct Source<'a> {
     entries: &'a Entries,
     numbers: &'a [u32],
+}
+
+impl<'a> Source<'a> {
+    fn first(self) -> &'a [u8] {
+        self.entries.list().first().map_or(&[], |entry| self.entries.key(entry))
+    }
+
+    fn last(self) -> &'a [u8] {
+        self.entries.list().last().map_or(&[], |entry| self.entries.key(entry))
+    }
+}
+
+/// Puts runs that do not overlap behind one another: of a producer that adds in order there is one chain, and nothing to
+/// merge.
+fn chains(mut sources: Vec<Source<'_>>) -> Vec<Vec<Source<'_>>> {
+    sources.sort_by_key(|source| source.first());
+    let mut chains: Vec<Vec<Source<'_>>> = Vec::new();
+    for source in sources {
+        let fits =
+            |chain: &&mut Vec<Source<'_>>| chain.last().is_some_and(|last| last.last() < source.first());
+        match chains.iter_mut().find(fits) {
+            Some(chain) => chain.push(source),
+            None => chains.push(vec![source]),
+        }
+    }
+    chains
+}
+
+impl<'a> Head<'a> {
+    fn new(mut chain: Vec<Source<'a>>) -> Option<Self> {
+        chain.reverse();
+        let run = chain.pop()?;
+        let mut rest = run.entries.list().iter();
+        let entry = rest.next()?;
+        Some(Self { key: run.entries.key(entry), entry, rest, run, later: chain })
+    }
+
+    /// Goes on to the next entry; whether there is one.
+    fn advance(&mut self) -> bool {
+        loop {
+            if let Some(next) = self.rest.next() {
+                self.key = self.run.entries.key(next);
+                self.entry = next;
+                return true;
+            }
+            match self.later.pop() {
+                Some(run) => {
+                    self.rest = run.entries.list().iter();
+                    self.run = run;
+                }
+                None => return false,
+            }
+        }
+    }
 }
 
 impl Head<'_> {
@@ -127,13 +190,9 @@ impl Ord for Head<'_> {
 pub(crate) fn live<'a>(
     runs: impl IntoIterator<Item = (&'a SortedRun<'a>, &'a [u32])>,
 ) -> impl Iterator<Item = Indexed<'a>> {
-    let heads = runs.into_iter().filter_map(|(SortedRun(content), numbers)| {
-        let entries = &content.entries;
-        let mut rest = entries.list().iter();
-        let entry = rest.next()?;
-        Some(Head { key: entries.key(entry), entry, rest, entries, numbers })
-    });
-    Live { merged: Merge { heads: heads.collect() }.peekable() }
+    let sources = runs.into_iter().map(|(run, numbers)| Source { entries: &run.0.entries, numbers });
+    let heads = chains(sources.collect()).into_iter().filter_map(Head::new).collect();
+    Live { merged: Merge { heads }.peekable() }
 }
 
 struct Live<'a> {
@@ -158,17 +217,11 @@ impl<'a> Iterator for Merge<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut head = self.heads.peek_mut()?;
-        let Head { key, entry, numbers, .. } = *head;
+        let (entry, numbers) = (head.entry, head.run.numbers);
         let block = numbers.get(entry.block as usize).copied().unwrap_or(u32::MAX);
-        let first = Indexed { key, block, start: entry.start, len: entry.len };
-        match head.rest.next() {
-            Some(next) => {
-                head.key = head.entries.key(next);
-                head.entry = next;
-            }
-            None => {
-                PeekMut::pop(head);
-            }
+        let first = Indexed { key: head.key, block, start: entry.start, len: entry.len };
+        if !head.advance() {
+            PeekMut::pop(head);
         }
         Some(first)
     }

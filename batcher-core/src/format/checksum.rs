@@ -57,14 +57,55 @@ impl Binding {
     /// The bound checksum of a frame of which only the unbound checksum and the length are known: blocks are summed
     /// where they are compressed, before their number and their object's epoch are known.
     pub(crate) fn of_summed(self, kind: Kind, number: u64, frame_crc: u32, frame_len: usize) -> u32 {
-        let place = self.place(kind, number).into();
-        narrow(crc_fast::checksum_combine(Crc32Iscsi, place, frame_crc.into(), frame_len as u64))
+        over(self.place(kind, number), frame_len) ^ frame_crc
     }
 
     /// Compares the bound checksum of a frame with what the object states.
     pub(crate) fn check(self, kind: Kind, number: u64, frame: &[u8], expected: u32) -> Result<(), Problem> {
         same(expected, self.of(kind, number, frame))
     }
+}
+
+/// CRC-32C's polynomial, lowest power in the highest bit.
+const POLYNOMIAL: u32 = 0x82F6_3B78;
+
+/// x to the power of 2^n, for each n, modulo the polynomial.
+const POWERS: [u32; 67] = {
+    let mut powers = [1 << 30; 67];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = product(powers[n - 1], powers[n - 1]);
+        n += 1;
+    }
+    powers
+};
+
+/// The product of two polynomials, modulo CRC-32C's.
+const fn product(a: u32, mut b: u32) -> u32 {
+    let (mut sum, mut bit) = (0, 1 << 31);
+    while bit != 0 {
+        if a & bit != 0 {
+            sum ^= b;
+        }
+        b = (b >> 1) ^ if b & 1 == 0 { 0 } else { POLYNOMIAL };
+        bit >>= 1;
+    }
+    sum
+}
+
+/// What a checksum becomes over so many further bytes, but for those bytes' own checksum: its product with x^(8 len), by
+/// squaring. The method is that of zlib's `crc32_combine`. Those of the `crc32c` and `crc-fast` crates (1.10) take 10 µs and more a block.
+fn over(crc: u32, len: usize) -> u32 {
+    let mut shifted = crc;
+    let (mut rest, mut n) = (len, 3);
+    while rest != 0 {
+        if rest & 1 == 1 {
+            shifted = product(POWERS[n], shifted);
+        }
+        rest >>= 1;
+        n += 1;
+    }
+    shifted
 }
 
 /// Compares two checksums.
@@ -89,5 +130,6 @@ mod tests {
                 "{len}"
             );
         }
+        assert_eq!(over(1, usize::MAX), crc32c::crc32c_combine(1, 0, usize::MAX));
     }
 }
