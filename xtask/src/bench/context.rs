@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use super::figure::{Better, Figure, Spread};
 use super::options::Options;
 use super::report::Goal;
-use super::stack::Stack;
+use super::stack::{Session, Stack};
 use super::state::State;
 use super::store::{Place, Places};
 use crate::failure::Failure;
@@ -70,23 +70,47 @@ impl Bench {
     }
 }
 
-/// Writes a state through a stack once; the time is from the first add to durable.
-pub(crate) fn write_once(
-    runtime: &Runtime,
-    places: &Places,
-    stack: &dyn Stack,
-    state: &Arc<State>,
-    stored: &Cell<u64>,
-) -> Result<Duration, Failure> {
-    let place = places.fresh()?;
-    let mut session = stack.session(state, Arc::clone(&place.store))?;
-    let begun = Instant::now();
-    session.add_all()?;
-    runtime.block_on(session.flush())?;
-    let took = begun.elapsed();
-    stored.set(runtime.block_on(place.bytes())?);
-    runtime.block_on(place.clear())?;
-    Ok(took)
+/// Has a stack write a state again and again, an epoch a time, into a store that is empty each time.
+pub(crate) struct Writer<'a> {
+    runtime: &'a Runtime,
+    places: &'a Places,
+    stack: &'a dyn Stack,
+    state: &'a Arc<State>,
+    /// Of a stack that writes epoch after epoch.
+    kept: Option<(Place, Box<dyn Session>)>,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(
+        runtime: &'a Runtime,
+        places: &'a Places,
+        stack: &'a dyn Stack,
+        state: &'a Arc<State>,
+    ) -> Self {
+        Self { runtime, places, stack, state, kept: None }
+    }
+
+    /// The time of all adds and the flush, and how many bytes are stored then.
+    pub(crate) fn once(&mut self, stored: &Cell<u64>) -> Result<Duration, Failure> {
+        let (place, mut session) = match self.kept.take() {
+            Some(kept) => kept,
+            None => {
+                let place = self.places.fresh()?;
+                let session = self.stack.session(self.state, Arc::clone(&place.store))?;
+                (place, session)
+            }
+        };
+        let begun = Instant::now();
+        session.add_all()?;
+        self.runtime.block_on(session.flush())?;
+        let took = begun.elapsed();
+        stored.set(self.runtime.block_on(place.bytes())?);
+        self.runtime.block_on(place.clear())?;
+        if session.goes_on() {
+            self.kept = Some((place, session));
+        }
+        Ok(took)
+    }
 }
 
 /// A place that a stack has written a state into, ready to be read.

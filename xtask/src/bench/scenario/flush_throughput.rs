@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::codec_name::CodecName;
 use super::super::contest::{Contest, median, ranked};
-use super::super::context::{Bench, Quantity, write_once};
+use super::super::context::{Bench, Quantity, Writer};
 use super::super::figure::{Better, Spread};
 use super::super::limit::{MemoryCopy, RawCodec, raw_name};
 use super::super::stack::{own_name, stacks};
@@ -70,7 +70,8 @@ fn compare(bench: &mut Bench, state: &Arc<State>, block_len: usize, judged: bool
     let mut contest = Contest::new(format!("{NAME}, {case}"));
     for (stack, stored) in stacks.iter().zip(&stored) {
         let places = &places;
-        contest.add(stack.name(), move || write_once(runtime, places, &**stack, state, stored));
+        let mut writer = Writer::new(runtime, places, &**stack, state);
+        contest.add(stack.name(), move || writer.once(stored));
     }
     for codec in &options.codecs {
         let mut raw = RawCodec::new(*codec, &stream, block_len)?;

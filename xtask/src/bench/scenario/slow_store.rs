@@ -45,8 +45,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         let once = move |place: Place| -> Result<Duration, Failure> {
             let mut session = stack.session(state, Arc::clone(&place.store))?;
             let begun = Instant::now();
-            session.add_all()?;
-            runtime.block_on(session.flush())?;
+            runtime.block_on(session.write())?;
             Ok(begun.elapsed())
         };
         contest.add(compressing(&**stack), move || once(Places::in_memory()));

@@ -10,7 +10,7 @@ use batcher::{Executor, Job};
 
 use super::super::codec_name::CodecName;
 use super::super::contest::Contest;
-use super::super::context::{Bench, Quantity, write_once};
+use super::super::context::{Bench, Quantity, Writer};
 use super::super::figure::{Better, Spread};
 use super::super::stack::{Own, Stack};
 use super::super::state::State;
@@ -72,16 +72,16 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
             .map(|threads| Ok(Own::new(codec, threads)?.with_block_len(options.block_len())))
             .collect::<Result<Vec<Own>, Failure>>()?;
         let mut contest = Contest::new(format!("{NAME}, {}", state.name));
-        contest.add("batcher, inline", || {
-            let took = write_once(&bench.runtime, &places, &inline, &state, &Default::default())?;
-            serial.borrow_mut().push(serial_part(took, &stopwatch.take()).as_secs_f64());
+        let mut writer = Writer::new(&bench.runtime, &places, &inline, &state);
+        let (serials, watch) = (&serial, &stopwatch);
+        contest.add("batcher, inline", move || {
+            let took = writer.once(&Default::default())?;
+            serials.borrow_mut().push(serial_part(took, &watch.take()).as_secs_f64());
             Ok(took)
         });
         for (own, threads) in pools.iter().zip(MEASURED) {
-            let (runtime, places, state) = (&bench.runtime, &places, &state);
-            contest.add(format!("batcher, threads: {threads}"), move || {
-                write_once(runtime, places, own, state, &Default::default())
-            });
+            let mut writer = Writer::new(&bench.runtime, &places, own, &state);
+            contest.add(format!("batcher, threads: {threads}"), move || writer.once(&Default::default()));
         }
         let results = contest.run(options.rounds, &mut bench.progress)?;
         let serial = Spread::of(serial.into_inner().get(1..).unwrap_or_default());

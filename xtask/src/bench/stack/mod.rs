@@ -46,6 +46,17 @@ pub(crate) trait Session: Send {
 
     /// Ends when all of them are durable.
     async fn flush(&mut self) -> Result<(), Failure>;
+
+    /// Both, at the same time where the stack can.
+    async fn write(&mut self) -> Result<(), Failure> {
+        self.add_all()?;
+        self.flush().await
+    }
+
+    /// Whether the session can write the next epoch, too, as an engine has it do for as long as it lives.
+    fn goes_on(&self) -> bool {
+        false
+    }
 }
 
 /// All stacks that are compared, ours first; the codecs decide which.

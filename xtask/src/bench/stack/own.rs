@@ -91,7 +91,7 @@ impl Stack for Own {
 
     fn session(&self, state: &Arc<State>, store: Arc<dyn BlobStore>) -> Result<Box<dyn Session>, Failure> {
         let batcher = self.batcher(store)?;
-        Ok(Box::new(OwnSession { handle: batcher.handle(), batcher, state: Arc::clone(state) }))
+        Ok(Box::new(OwnSession { handle: batcher.handle(), batcher, state: Arc::clone(state), epoch: 0 }))
     }
 
     async fn read(&self, store: Arc<dyn BlobStore>, take: TakeBlob<'_>) -> Result<(), Failure> {
@@ -109,6 +109,7 @@ struct OwnSession {
     batcher: Batcher<Arc<dyn BlobStore>>,
     handle: BatchHandle,
     state: Arc<State>,
+    epoch: u64,
 }
 
 #[async_trait]
@@ -121,7 +122,28 @@ impl Session for OwnSession {
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
-        let _ = self.batcher.flush(1).await?;
+        self.epoch += 1;
+        let _ = self.batcher.flush(self.epoch).await?;
         Ok(())
+    }
+
+    async fn write(&mut self) -> Result<(), Failure> {
+        self.epoch += 1;
+        let mut added = Ok(());
+        let add_all = async {
+            for (key, blob) in &self.state.blobs {
+                self.handle.ready().await;
+                added = self.handle.add(key, blob.clone());
+                if added.is_err() {
+                    break;
+                }
+            }
+        };
+        let _ = self.batcher.flush_when(self.epoch, add_all).await?;
+        Ok(added?)
+    }
+
+    fn goes_on(&self) -> bool {
+        true
     }
 }
