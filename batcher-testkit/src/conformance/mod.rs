@@ -59,7 +59,8 @@
 //! ```
 //!
 //! [`sink`] and [`codec`](codec()) check all rules and give a [`Report`] instead of panicking; [`SinkRule::find`] and
-//! [`CodecRule::find`] give one rule. [`sink_rules`] and [`codec_rules`] list them with a sentence on each.
+//! [`CodecRule::find`] give one rule. [`sink_rules`] and [`codec_rules`] list them with a sentence on each, in the order in
+//! which they are best mended: one mistake often breaks several.
 //!
 //! # Capabilities
 //!
