@@ -21,18 +21,27 @@ pub(crate) struct Engine {
     pub(crate) mode: PutMode,
     /// Whether objects go up in parts.
     pub(crate) in_parts: bool,
-    /// Whether all adaptors stand between the batcher and the store.
-    pub(crate) adapted: bool,
+    /// What stands between the batcher and the store, from the store outwards.
+    pub(crate) adaptors: Vec<Adaptor>,
     pub(crate) epochs: u64,
     /// Where: a store in this world, with an object of somebody else's.
     pub(crate) open: fn(World) -> Opened,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Adaptor {
+    Timeout,
+    Limit,
+    Retry,
+    Meter,
+    Prefix,
 }
 
 pub(crate) type Opened = Pin<Box<dyn Future<Output = Result<Store, String>>>>;
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { mode: PutMode::Create, in_parts: true, adapted: false, epochs: 2, open: memory }
+        Self { mode: PutMode::Create, in_parts: true, adaptors: Vec::new(), epochs: 2, open: memory }
     }
 }
 
@@ -54,7 +63,7 @@ impl Engine {
 
     async fn live(&self, world: &World) -> Result<(), String> {
         let store = (self.open)(world.clone()).await?;
-        let store = if self.adapted { adapted(store, world)? } else { store };
+        let store = self.adaptors.iter().try_fold(store, |store, adaptor| adaptor.around(store, world))?;
         let committed = Committed::default();
         let mut lives = 0;
         loop {
@@ -196,18 +205,32 @@ fn memory(world: World) -> Opened {
     })
 }
 
-/// A store as an engine would use it: patient, bounded, counted, and below a prefix.
-fn adapted(store: Store, world: &World) -> Result<Store, String> {
-    let timer = world.timer();
-    let seconds = Duration::from_secs;
-    let policy = RetryPolicy::default()
-        .with_attempts(NonZeroU32::new(3).unwrap())
-        .with_pauses(seconds(1), seconds(20))
-        .with_patience(seconds(600));
-    let store = Timeout::new(store, seconds(60), timer.clone());
-    let store = Retry::new(Limit::new(store, NonZeroUsize::new(2).unwrap()), policy, timer.clone());
-    let store = Prefix::new(Meter::new(store, timer), "node/").map_err(|error| error.to_string())?;
-    Ok(Arc::new(store))
+impl Adaptor {
+    /// From the store outwards, as an engine would stack them: patient, bounded, counted, and below a prefix.
+    pub(crate) const ALL: [Self; 5] = [Self::Timeout, Self::Limit, Self::Retry, Self::Meter, Self::Prefix];
+
+    /// Whether it waits by a timer.
+    pub(crate) fn pauses(self) -> bool {
+        matches!(self, Self::Timeout | Self::Retry)
+    }
+
+    fn around(self, store: Store, world: &World) -> Result<Store, String> {
+        let timer = world.timer();
+        let seconds = Duration::from_secs;
+        Ok(match self {
+            Self::Timeout => Arc::new(Timeout::new(store, seconds(60), timer)),
+            Self::Limit => Arc::new(Limit::new(store, NonZeroUsize::new(2).unwrap())),
+            Self::Retry => {
+                let policy = RetryPolicy::default()
+                    .with_attempts(NonZeroU32::new(3).unwrap())
+                    .with_pauses(seconds(1), seconds(20))
+                    .with_patience(seconds(600));
+                Arc::new(Retry::new(store, policy, timer))
+            }
+            Self::Meter => Arc::new(Meter::new(store, timer)),
+            Self::Prefix => Arc::new(Prefix::new(store, "node/").map_err(|error| error.to_string())?),
+        })
+    }
 }
 
 /// How many answers held other bytes than the store, or another version; one that breaks off does not.
