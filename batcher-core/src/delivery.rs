@@ -188,6 +188,7 @@ impl<S: BlobStore> Delivery<'_, S> {
         };
         drop(sending);
         if let Some(error) = failed {
+            // The next attempt would do it, too; there may be none.
             self.clear_away().await;
             // Parts without a completion are no object, whatever became of the part.
             return Err(error.with_outcome(Outcome::NotApplied));
