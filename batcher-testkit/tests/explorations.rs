@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use batcher_core::{BlobSink, Operation, Payload, PutMode, StoreError, StoreErrorKind, Timer};
+use batcher_core::{
+    BlobSink, BlobSource, Operation, Payload, PutMode, ReadRange, StoreError, StoreErrorKind, Timer,
+};
 use batcher_testkit::{Exploration, FaultCount, FaultKind, Judge, MemoryStore, Progress, Report, World};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -116,9 +118,59 @@ fn failures_of_seeds_are_shrunk_and_enough_of_them_end_the_run() {
     let sampled =
         scenario(careless).faults(LOST).most_failures(most).threads(NonZeroUsize::MIN).sample(0..10_000, 3);
     let lines: Vec<_> = sampled.failures().iter().map(|failure| failure.plan.to_string()).collect();
-    assert!(!lines.is_empty() && lines.iter().all(|line| line.starts_with("put:b#0=")), "{lines:?}");
+    assert!(lines.iter().all(|line| line.starts_with("put:b#0=")), "{lines:?}");
+    // Three were found, of two kinds.
+    assert!(lines.len() <= 2 && lines.first().is_some_and(|first| lines.get(1) != Some(first)), "{lines:?}");
     assert!(sampled.cases() < 10_000);
     assert!(catch_unwind(AssertUnwindSafe(|| sampled.assert_clean())).is_err());
+}
+
+#[test]
+fn each_combination_is_tried_once_in_the_order_in_which_it_comes_about() {
+    let two = scenario(|world| async move {
+        let store = world.store(MemoryStore::new());
+        for name in ["a", "b", "c"] {
+            let _ = store.put(name, Bytes::from_static(b"1").into(), PutMode::Replace).await;
+        }
+        Ok(())
+    });
+    let report = two.faults([FaultKind::AckLost]).depth(4).run();
+    assert_eq!([0, 1, 2, 3, 4].map(|faults| report.cases_of(faults)), [1, 3, 3, 1, 0]);
+}
+
+/// The lines to which an exploration of these kinds comes where every fault is one too many.
+fn simplest(kinds: &[FaultKind], lasting: bool) -> Vec<String> {
+    let report = scenario(|world| async move {
+        let store = world.store(MemoryStore::new());
+        let calls = async {
+            let _ = store.put("a", Bytes::from_static(b"12345678").into(), PutMode::Replace).await;
+            let _ = store.read("a", ReadRange::Suffix(8)).await;
+        };
+        let _ = world.attempt("try", calls).await;
+        if world.has_faults() {
+            world.report(Judge::WrongData, "something went wrong");
+        }
+        Ok(())
+    })
+    .faults(kinds.iter().copied())
+    .lasting(lasting)
+    .most_failures(NonZeroUsize::new(100).unwrap())
+    .run();
+    report.failures().iter().map(|failure| failure.plan.to_string()).collect()
+}
+
+#[test]
+fn what_is_left_of_a_failure_is_the_simplest_fault_that_does() {
+    assert_eq!(simplest(&[FaultKind::ShortRead], false), ["read:a#0=short:1"]);
+    assert_eq!(simplest(&[FaultKind::FlipBit], false), ["read:a#0=flip:0"]);
+    assert_eq!(simplest(&[FaultKind::Reject(StoreErrorKind::NoSpace)], true), ["put:a#0=reject:no-space"]);
+    assert_eq!(simplest(&[FaultKind::HangAfter], false), ["put:a#0=ack-lost"]);
+    for slow in [FaultKind::SlowEffect, FaultKind::SlowAnswer] {
+        // A read has no acknowledgement to lose.
+        assert!(simplest(&[slow], false).contains(&"put:a#0=ack-lost".to_owned()));
+    }
+    let cancelled = simplest(&[FaultKind::Cancel], false);
+    assert!(!cancelled.is_empty() && cancelled.iter().all(|line| line.ends_with(":done")), "{cancelled:?}");
 }
 
 #[test]
