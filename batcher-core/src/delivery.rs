@@ -197,9 +197,16 @@ impl<S: BlobStore> Delivery<'_, S> {
         self.open.later.extend(self.open.sending.take());
         *self.in_doubt = true;
         let Some(upload) = self.open.later.last_mut() else { return Ok(()) };
-        upload.complete().await?;
-        self.open.later.pop();
-        Ok(())
+        let completed = upload.complete().await;
+        let refused = completed.as_ref().is_err_and(|error| error.outcome() == Outcome::NotApplied);
+        if completed.is_ok() {
+            self.open.later.pop();
+        } else if refused {
+            // It will never become the object, and a batch that is given up leaves alone what may.
+            self.open.sending = self.open.later.pop();
+            self.clear_away().await;
+        }
+        completed
     }
 
     /// Gives back the parts of an upload that was never to be completed. That it fails is no matter of the batch's.

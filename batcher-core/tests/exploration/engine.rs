@@ -24,6 +24,8 @@ pub(crate) struct Engine {
     /// What stands between the batcher and the store, from the store outwards.
     pub(crate) adaptors: Vec<Adaptor>,
     pub(crate) epochs: u64,
+    /// Whether a flush that failed is followed by one of the next epoch, which takes the blobs along, instead of being tried again.
+    pub(crate) moves_on: bool,
     /// Where: a store in this world, with an object of somebody else's.
     pub(crate) open: fn(World) -> Opened,
 }
@@ -41,7 +43,14 @@ pub(crate) type Opened = Pin<Box<dyn Future<Output = Result<Store, String>>>>;
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { mode: PutMode::Create, in_parts: true, adaptors: Vec::new(), epochs: 2, open: memory }
+        Self {
+            mode: PutMode::Create,
+            in_parts: true,
+            adaptors: Vec::new(),
+            epochs: 2,
+            moves_on: false,
+            open: memory,
+        }
     }
 }
 
@@ -55,6 +64,9 @@ type Committed = Arc<Mutex<Vec<BatchReceipt>>>;
 /// After how many tries without success the faults are to have ceased, and after how many more it must have worked.
 const HEALED_AFTER: u32 = 2;
 const TRIES: u32 = 8;
+
+/// Of each epoch of the engine, how many numbers the batcher may use: one for each try.
+const NUMBERS: u64 = 16;
 
 impl Engine {
     pub(crate) fn run(self, world: World) -> Run {
@@ -105,7 +117,7 @@ impl Engine {
             .parts_in_flight(2)
             .build()
             .map_err(|error| error.to_string())?;
-        let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch + 1);
+        let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch / NUMBERS + 1);
         for epoch in first..self.epochs {
             for (key, blob) in state(epoch) {
                 batcher.add(&key, blob.clone()).map_err(|error| error.to_string())?;
@@ -114,7 +126,8 @@ impl Engine {
             let mut tries = 0;
             let report = loop {
                 let fired = world.fired().len();
-                match world.attempt("flush", batcher.flush(epoch)).await {
+                let number = epoch * NUMBERS + if self.moves_on { u64::from(tries) } else { 0 };
+                match world.attempt("flush", batcher.flush(number)).await {
                     Some(Ok(report)) => break report,
                     Some(Err(error)) => match error.kind() {
                         // Half an object stands in the way: its name is lost, and the epoch with it.
@@ -150,7 +163,7 @@ impl Engine {
         }
         // Shutting down: whatever uploads are left over are given back.
         for _ in 0..TRIES {
-            if let Some(Ok(_)) = world.attempt("last flush", batcher.flush(self.epochs)).await {
+            if let Some(Ok(_)) = world.attempt("last flush", batcher.flush(self.epochs * NUMBERS)).await {
                 break;
             }
         }

@@ -57,6 +57,15 @@ fn every_fault_in_every_delivery_once_and_lasting() {
     }
 }
 
+/// An epoch that failed is given up for the next one, in which nothing of it may be missing.
+#[test]
+fn every_fault_while_failed_epochs_are_given_up() {
+    for engine in engines() {
+        let (engine, start) = (Engine { moves_on: true, ..engine }, Instant::now());
+        clean(&explore(&engine).without(out_of_reach(&engine)).lasting(true).run(), start);
+    }
+}
+
 /// The measure of the whole: all pairs over at least 40 operations and 20 kinds.
 #[test]
 fn every_pair_of_faults() {
