@@ -96,7 +96,8 @@ fn seeds_are_run_once_each_with_no_more_faults_than_asked_for() {
     assert_eq!(report.cases_of(2), 600);
     let cases: Vec<_> = told.lock().unwrap().iter().map(|(cases, ..)| *cases).collect();
     assert_eq!(cases, [257, 513, 601]);
-    assert!(told.lock().unwrap().iter().all(|(_, done, of)| done < of && *of == 600));
+    let done: Vec<_> = told.lock().unwrap().iter().map(|(_, done, of)| (*done, *of)).collect();
+    assert_eq!(done, [(0, 600), (256, 600), (512, 600)]);
 
     // Five calls and one fault wanted: it comes about in most runs, and not always at once.
     let five = scenario(|world| async move {
@@ -106,8 +107,10 @@ fn seeds_are_run_once_each_with_no_more_faults_than_asked_for() {
         }
         Ok(())
     });
-    let report = five.faults([FaultKind::AckLost]).sample(0..1000, 1);
-    let one = report.cases_of(1);
+    let five = five.faults([FaultKind::AckLost]);
+    // Four of five calls, until there are two.
+    assert!(five.sample(0..1000, 2).cases_of(2) > 900);
+    let one = five.sample(0..1000, 1).cases_of(1);
     // Each call goes wrong in two of five runs: 1 - 0.6^5 of them.
     assert!((850..990).contains(&one), "{one}");
 }
@@ -136,6 +139,37 @@ fn each_combination_is_tried_once_in_the_order_in_which_it_comes_about() {
     });
     let report = two.faults([FaultKind::AckLost]).depth(4).run();
     assert_eq!([0, 1, 2, 3, 4].map(|faults| report.cases_of(faults)), [1, 3, 3, 1, 0]);
+    assert_eq!(report.operations(), 3);
+}
+
+#[test]
+fn behind_a_first_fault_a_future_is_dropped_at_every_later_moment_and_at_no_earlier_one() {
+    let exploration = |both: Option<Judge>| {
+        let two = move |world: World| async move {
+            let store = world.store(MemoryStore::new());
+            let calls = async {
+                for name in ["a", "b"] {
+                    let _ = store.put(name, Bytes::from_static(b"1").into(), PutMode::Replace).await;
+                }
+            };
+            let dropped = world.attempt("try", calls).await.is_none();
+            let lost = world.fired().iter().any(|fired| &*fired.site.key == "a");
+            if let (true, true, Some(judge)) = (dropped, lost, both) {
+                world.report(judge, "both");
+            }
+            Ok(())
+        };
+        scenario(two).faults([FaultKind::AckLost, FaultKind::Cancel]).depth(2).run()
+    };
+    let found = exploration(Some(Judge::WrongData));
+    let lines: Vec<_> = found.failures().iter().map(|failure| failure.plan.to_string()).collect();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line.contains("put:a#0=ack-lost")), "{lines:?}");
+    let clean = exploration(None);
+    clean.assert_clean();
+    for kind in [FaultKind::AckLost, FaultKind::Cancel] {
+        let (planned, fired) = count(&clean, kind);
+        assert_eq!(planned, fired, "{kind:?}");
+    }
 }
 
 /// The lines to which an exploration of these kinds comes where every fault is one too many.
