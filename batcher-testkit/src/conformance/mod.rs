@@ -92,6 +92,5 @@ mod sink;
 pub(crate) mod unmet;
 
 pub use codec::{AllocationProbe, CodecOptions, CodecRule, codec, codec_rules, frame_digests};
-pub use corpus::Corpus;
 pub use report::{Finding, Report, Verdict};
 pub use sink::{SinkOptions, SinkRule, sink, sink_rules};
