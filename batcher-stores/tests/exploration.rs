@@ -9,6 +9,7 @@
 )]
 
 mod bridge;
+#[expect(dead_code, reason = "adaptors are explored with core")]
 #[path = "../../batcher-core/tests/exploration/engine.rs"]
 mod engine;
 

@@ -135,6 +135,7 @@ impl Object {
     }
 
     fn check(&self, range: &Range<u64>, reply: ReadReply) -> Result<Bytes, ReadError> {
+        // Checksums object as well, as to damage: this, and the comparison of lengths, say that opening again helps.
         if let (Some(before), Some(now)) = (&self.version, &reply.version)
             && before != now
         {
