@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::World;
 use super::detached::Due;
 use crate::judge::Judge;
 
 /// How long threads that are not the world's own may take for what they have been asked.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much a run may take until it counts as one that does not end.
 #[derive(Clone, Copy, Debug)]
@@ -98,11 +98,11 @@ impl World {
         let waker = Waker::from(Arc::clone(&woken));
         let mut context = Context::from_waker(&waker);
         let mut polls = 0;
-        let mut patience = 3;
+        let mut progress = Instant::now();
         loop {
             if woken.flag.swap(false, Ordering::AcqRel) {
                 polls += 1;
-                patience = 3;
+                progress = Instant::now();
                 match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
                     Ok(Poll::Ready(output)) => return Ok(output),
                     Ok(Poll::Pending) => {}
@@ -122,11 +122,11 @@ impl World {
                 continue;
             }
             if self.waits_for_threads() {
-                if patience == 0 {
+                if progress.elapsed() > PATIENCE {
                     return Err(Ended::Stuck);
                 }
-                patience -= 1;
-                // Wakes come with an unpark, so that one that came since the flag was looked at ends this at once.
+                // Wakes come with an unpark, so that one that came since the flag was looked at ends this at once. So do
+                // others that are of no use any longer.
                 thread::park_timeout(PATIENCE);
                 continue;
             }
