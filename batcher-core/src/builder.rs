@@ -56,7 +56,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
             flush_threshold: 8 << 20,
             delivery: DeliveryConfig {
                 mode: PutMode::Create,
-                multipart_threshold: 16 << 20,
+                multipart_threshold: 8 << 20,
                 part_len: 8 << 20,
                 parts_in_flight: 4,
             },
@@ -125,7 +125,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         self
     }
 
-    /// Length in bytes over which an object goes up in parts, where the store can do that. Default: 16 MiB.
+    /// Length in bytes over which an object goes up in parts, where the store can do that. Default: 8 MiB.
     pub fn multipart_threshold(mut self, bytes: u64) -> Self {
         self.delivery.multipart_threshold = bytes;
         self

@@ -32,6 +32,10 @@ impl Memory {
         }
     }
 
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// Sum of the objects' lengths.
     pub(crate) fn bytes(&self) -> u64 {
         self.lock().values().map(Payload::len).sum()

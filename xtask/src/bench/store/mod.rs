@@ -100,9 +100,10 @@ impl Place {
         }
     }
 
-    /// Removes what was written, where it would stay.
+    /// Removes what was written.
     pub(crate) async fn clear(&self) -> Result<(), StoreError> {
-        if self.memory.is_some() {
+        if let Some(memory) = &self.memory {
+            memory.clear();
             return Ok(());
         }
         let names: Vec<String> = self.store.list("").map_ok(|info| info.name).try_collect().await?;
