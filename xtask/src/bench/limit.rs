@@ -1,6 +1,7 @@
 //! What bounds every stack: the codec alone on one thread, and copying memory.
 
 use std::hint::black_box;
+use std::thread;
 use std::time::Duration;
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
@@ -92,6 +93,45 @@ impl<'a> RawCodec<'a> {
             })
         });
         result.map(|()| took)
+    }
+}
+
+/// What the codec alone is called on several threads at once.
+pub(crate) fn raw_threads_name(codec: CodecName, threads: usize) -> String {
+    format!("raw {}, {threads} threads", codec.name())
+}
+
+/// The codec's library alone on several threads, each with blocks of its own: what this machine's cores give together, which
+/// is less than their number times what one gives.
+pub(crate) struct RawThreads<'a> {
+    threads: Vec<RawCodec<'a>>,
+}
+
+impl<'a> RawThreads<'a> {
+    pub(crate) fn new(
+        codec: CodecName,
+        stream: &'a [u8],
+        block_len: usize,
+        threads: usize,
+    ) -> Result<Self, Failure> {
+        let blocks = stream.len().div_ceil(block_len).div_ceil(threads).max(1);
+        let threads = stream
+            .chunks(blocks * block_len)
+            .map(|stream| RawCodec::new(codec, stream, block_len))
+            .collect::<Result<_, Failure>>()?;
+        Ok(Self { threads })
+    }
+
+    /// Compresses all blocks once.
+    pub(crate) fn encode(&mut self) -> Result<Duration, Failure> {
+        let (done, took) = timed(|| {
+            thread::scope(|scope| {
+                let threads: Vec<_> =
+                    self.threads.iter_mut().map(|raw| scope.spawn(|| raw.encode().is_ok())).collect();
+                threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+            })
+        });
+        if done { Ok(took) } else { Err("a thread could not compress".into()) }
     }
 }
 
