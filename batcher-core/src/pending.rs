@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 
-use crate::batch::{Block, Cut, Encoding, Entries, Sealed, header, release, seal};
+use crate::batch::{
+    Block, Choice, Cut, Dictionary, EncodedBlock, Encoding, Entries, Sealed, header, poll_all, release, seal,
+};
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
 
@@ -21,6 +23,7 @@ pub(crate) struct Pending {
     /// Bytes that the entries take in memory.
     entries_held: usize,
     blocks: Vec<Arc<Block>>,
+    choices: Vec<Arc<Choice>>,
     /// Shared with the job that sorts and indexes them; locked by nobody else while that job is about.
     entries: Arc<Mutex<Entries>>,
     stage: Stage,
@@ -58,6 +61,7 @@ impl Pending {
             added_bytes: cut.added_bytes,
             entries_held: cut.entries.held(),
             blocks: cut.blocks,
+            choices: cut.choices,
             entries: Arc::new(Mutex::new(cut.entries)),
             stage: Stage::Encoding,
             attempts,
@@ -80,7 +84,8 @@ impl Pending {
     /// The blobs of a settled batch, to become part of another, and the uploads that are to be cleared away.
     pub(crate) fn unseal(self) -> (Cut, OpenUploads) {
         let entries = std::mem::take(&mut *self.lock());
-        (Cut { entries, blocks: self.blocks, added_bytes: self.added_bytes }, self.attempts.uploads)
+        let Self { blocks, added_bytes, choices, .. } = self;
+        (Cut { entries, blocks, added_bytes, choices }, self.attempts.uploads)
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -96,11 +101,12 @@ impl Pending {
     ) -> Result<BatchReceipt, FlushErrorKind> {
         let mut delivery = route.delivery(&self.object, &mut self.attempts);
         if matches!(self.stage, Stage::Encoding) {
+            let dictionaries = poll_fn(|context| poll_all(&self.choices, context)).await;
             let mut begun = match stream {
                 Some(begun) => begun,
                 None => {
                     delivery.clear_away().await;
-                    Stream::new(header(&self.id, route.encoding), &delivery)
+                    Stream::new(header(&self.id, !dictionaries.is_empty(), route.encoding), &delivery)
                 }
             };
             if let Err(error) = encode(&self.blocks, route.encoding, &mut begun, &mut delivery).await {
@@ -108,8 +114,13 @@ impl Pending {
                 delivery.clear_away().await;
                 return Err(FlushErrorKind::Encode(error));
             }
-            self.stage =
-                Stage::Indexing(index(&self.entries, &begun, &self.id, &self.object, route.encoding));
+            let index = Index {
+                frames: begun.frames().to_vec(),
+                dictionaries,
+                id: self.id.clone(),
+                object: self.object.clone(),
+            };
+            self.stage = Stage::Indexing(index.make(&self.entries, route.encoding));
             stream = Some(begun);
         }
         if let Stage::Indexing(answered) = &mut self.stage {
@@ -162,26 +173,34 @@ async fn encode<S: BlobStore>(
     Ok(())
 }
 
-/// Has the object indexed.
-fn index(
-    entries: &Arc<Mutex<Entries>>,
-    stream: &Stream,
-    id: &BatchId,
-    object: &str,
-    encoding: &Arc<Encoding>,
-) -> oneshot::Receiver<Result<Sealed, CodecError>> {
-    let (answer, answered) = oneshot::channel();
-    let (entries, frames, context) = (Arc::clone(entries), stream.frames().to_vec(), Arc::clone(encoding));
-    let (id, object) = (id.clone(), object.to_owned());
-    let job = move || {
-        let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let seal = || seal(&mut entries, &frames, &id, object, &context);
-        let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
-        drop(entries);
-        // Nobody waits any longer where the batch was discarded meanwhile.
-        let _ = answer.send(sealed);
-    };
-    // Where the executor panics, the job is dropped, and the answer with it.
-    let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
-    answered
+/// What an object is made of besides its entries.
+struct Index {
+    frames: Vec<EncodedBlock>,
+    dictionaries: Vec<Arc<Dictionary>>,
+    id: BatchId,
+    object: String,
+}
+
+impl Index {
+    /// Has the object indexed.
+    fn make(
+        self,
+        entries: &Arc<Mutex<Entries>>,
+        encoding: &Arc<Encoding>,
+    ) -> oneshot::Receiver<Result<Sealed, CodecError>> {
+        let (answer, answered) = oneshot::channel();
+        let (entries, context) = (Arc::clone(entries), Arc::clone(encoding));
+        let job = move || {
+            let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+            let seal =
+                || seal(&mut entries, &self.frames, &self.dictionaries, &self.id, self.object, &context);
+            let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
+            drop(entries);
+            // Nobody waits any longer where the batch was discarded meanwhile.
+            let _ = answer.send(sealed);
+        };
+        // Where the executor panics, the job is dropped, and the answer with it.
+        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
+        answered
+    }
 }

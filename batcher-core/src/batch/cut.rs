@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::block::{Block, Encoding};
+use super::dictionary::Choice;
 use super::entries::Entries;
 use super::lane::Lane;
 
@@ -14,6 +15,8 @@ pub(crate) struct Cut {
     pub(crate) blocks: Vec<Arc<Block>>,
     /// Bytes of keys and blobs as they were added.
     pub(crate) added_bytes: u64,
+    /// What dictionaries some of the blocks may need.
+    pub(crate) choices: Vec<Arc<Choice>>,
 }
 
 impl Cut {
@@ -38,7 +41,7 @@ impl Cut {
 
     /// Appends another cut behind this one.
     pub(crate) fn append(&mut self, other: Cut) {
-        if self.is_empty() && self.blocks.is_empty() {
+        if self.is_empty() && self.blocks.is_empty() && self.choices.is_empty() {
             *self = other;
             return;
         }
@@ -46,6 +49,7 @@ impl Cut {
         let shift = narrow(self.blocks.len());
         self.entries.append(other.entries, |block| block.saturating_add(shift));
         self.blocks.extend(other.blocks);
+        self.choices.extend(other.choices);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_channel::oneshot;
 
+use super::dictionaries::Dictionaries;
 use super::object::Object;
 use super::{ReadError, ReadErrorKind};
 use crate::format::{
-    Binding, BlockPage, BlockPlace, Corruption, FORMAT_VERSION, KeyEntry, KeyPage, Kind, MAX_BLOCK_LEN,
-    Problem, Root, Section, Trailer, crc, same, skippable_payload,
+    Binding, BlockPage, BlockPlace, Corruption, DICTIONARIES, FORMAT_VERSION, KeyEntry, KeyPage, Kind,
+    MAX_BLOCK_LEN, Problem, Root, Section, Trailer, crc, same, skippable_payload,
 };
 use crate::{Codec, CodecRegistry, Executor};
 
@@ -25,6 +26,7 @@ pub(crate) struct Batch {
     pub(crate) binding: Binding,
     key_pages: Kept<KeyPage>,
     block_pages: Kept<BlockPage>,
+    pub(super) dictionaries: Dictionaries,
 }
 
 impl Batch {
@@ -39,10 +41,9 @@ impl Batch {
         if trailer.version != FORMAT_VERSION {
             return Err(object.error(ReadErrorKind::UnsupportedVersion { found: trailer.version.into() }));
         }
-        if trailer.required_features != 0 {
-            return Err(
-                object.error(ReadErrorKind::UnsupportedFeatures { unknown: trailer.required_features })
-            );
+        let unknown = trailer.required_features & !DICTIONARIES;
+        if unknown != 0 {
+            return Err(object.error(ReadErrorKind::UnsupportedFeatures { unknown }));
         }
         if trailer.object_len != object.len {
             return Err(at_trailer(Problem::Length { expected: trailer.object_len, actual: object.len }));
@@ -74,7 +75,15 @@ impl Batch {
             .ok_or_else(|| object.error(ReadErrorKind::UnknownCodec(descriptor.codec)))?;
         let root = preamble.finish(&*codec, root_offset).map_err(at_root)?;
         let binding = Binding::new(&root.descriptor);
-        Ok(Self { root, trailer, codec, binding, key_pages: Kept::default(), block_pages: Kept::default() })
+        Ok(Self {
+            root,
+            trailer,
+            codec,
+            binding,
+            key_pages: Kept::default(),
+            block_pages: Kept::default(),
+            dictionaries: Dictionaries::default(),
+        })
     }
 
     /// The place of a key's blob in the stream.
@@ -124,7 +133,7 @@ impl Batch {
         Ok(self.block_pages.keep(number, page.decoded_len, decoded))
     }
 
-    async fn page_frame(
+    pub(super) async fn page_frame(
         &self,
         object: &Object,
         section: Section,
@@ -141,7 +150,7 @@ impl Batch {
         object.read(offset..offset + frame_len).await
     }
 
-    fn decode_page(&self, frame: &[u8], decoded_len: usize) -> Result<Vec<u8>, Problem> {
+    pub(super) fn decode_page(&self, frame: &[u8], decoded_len: usize) -> Result<Vec<u8>, Problem> {
         let mut content = vec![0; decoded_len];
         self.codec.decode(skippable_payload(frame)?, &mut content)?;
         Ok(content)
@@ -178,9 +187,10 @@ impl Batch {
         &self,
         object: &Object,
         place: BlockPlace,
+        codec: Arc<dyn Codec>,
         frame: bytes::Bytes,
     ) -> Result<bytes::Bytes, ReadError> {
-        let (codec, binding) = (Arc::clone(&self.codec), self.binding);
+        let binding = self.binding;
         let decoded = run(&object.options.executor, move || {
             binding.check(Kind::Block, place.number, &frame, place.checksum)?;
             let mut block = vec![0; place.block_len];

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::batch::Batch;
+use super::dictionaries::Decoders;
 use super::plan::{PlannedRead, plan};
 use super::{BatchReader, Content, ReadError};
 use crate::format::{BlockPlace, KeyEntry};
@@ -142,6 +143,19 @@ impl BatchReader {
         batch: &'a Batch,
         places: Vec<BlockPlace>,
     ) -> BoxStream<'a, Result<(BlockPlace, Bytes), ReadError>> {
+        let reading = async move {
+            let decoders = batch.decoders(&self.object, &places).await?;
+            Ok(self.read_decoded(batch, places, decoders))
+        };
+        stream::once(reading).try_flatten().boxed()
+    }
+
+    fn read_decoded<'a>(
+        &'a self,
+        batch: &'a Batch,
+        places: Vec<BlockPlace>,
+        decoders: Decoders,
+    ) -> BoxStream<'a, Result<(BlockPlace, Bytes), ReadError>> {
         let options = &self.object.options;
         let decodings = options.executor.parallelism().saturating_add(1);
         stream::iter(plan(places, options))
@@ -149,9 +163,12 @@ impl BatchReader {
             .buffered(options.reads_in_flight.max(1))
             .map_ok(|frames| stream::iter(frames).map(Ok))
             .try_flatten()
-            .map_ok(move |(place, frame)| async move {
-                let block = batch.decode_block(&self.object, place, frame).await?;
-                Ok((place, block))
+            .map_ok(move |(place, frame)| {
+                let decoder = decoders.of(&place);
+                async move {
+                    let block = batch.decode_block(&self.object, place, decoder, frame).await?;
+                    Ok((place, block))
+                }
             })
             .try_buffered(decodings)
             .boxed()

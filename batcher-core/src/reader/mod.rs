@@ -2,6 +2,7 @@
 
 mod batch;
 mod blobs;
+mod dictionaries;
 mod error;
 mod get;
 mod object;

@@ -37,7 +37,15 @@ mod tests {
     use super::*;
 
     fn block(number: u64, frame_offset: u64, frame_len: u64) -> BlockPlace {
-        BlockPlace { number, frame_offset, frame_len, stream_offset: 0, block_len: 1, checksum: 0 }
+        BlockPlace {
+            number,
+            frame_offset,
+            frame_len,
+            stream_offset: 0,
+            block_len: 1,
+            checksum: 0,
+            dictionary: None,
+        }
     }
 
     fn ranges(blocks: &[BlockPlace]) -> Vec<(u64, u64)> {

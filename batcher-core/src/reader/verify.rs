@@ -52,6 +52,10 @@ impl BatchReader {
             let problem = Problem::Malformed("not the header that the root describes");
             return Err(self.object.corrupt(problem.at(Section::Header, 0)));
         }
+        // Those that no block needs, too.
+        for number in 0..batch.root.dictionaries.len() {
+            batch.dictionary(&self.object, number).await?;
+        }
         for page in &batch.root.block_pages {
             let stream = page.first_stream_offset..page.first_stream_offset + page.stream_bytes;
             let places = batch.blocks(&self.object, stream).await?;

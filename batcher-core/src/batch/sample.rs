@@ -1,0 +1,107 @@
+//! The first small blobs of a batch: what a dictionary is trained from, and tried on.
+
+use std::sync::Arc;
+
+use super::dictionary::Dictionary;
+use crate::Codec;
+use crate::codec::append_frame;
+
+/// How many times the dictionary's length the sample is: less gives worse dictionaries, more hardly better ones.
+const TIMES: usize = 100;
+
+/// The longest sample in bytes: as much is held back until a dictionary is there.
+const MAX_SAMPLE_LEN: usize = 4 << 20;
+
+/// How much of one blob goes into the sample: what blobs have in common stands at their beginnings.
+const MAX_PIECE_LEN: usize = 64 * 1024;
+
+/// Fewer blobs, or bytes, have nothing in common that is worth a dictionary.
+const MIN_PIECES: usize = 8;
+const MIN_SAMPLE_LEN: usize = 2048;
+
+/// The most of a sample that a dictionary may be long.
+const SHARE: usize = 8;
+
+/// Bytes that a dictionary takes in an object besides its frame: its head, its entry, and a byte in that of each block.
+const OVERHEAD: usize = 32;
+
+/// What a sample is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SampleLimits {
+    /// The longest dictionary in bytes.
+    pub(crate) dictionary_len: usize,
+    pub(crate) block_len: usize,
+}
+
+impl SampleLimits {
+    fn sample_len(&self) -> usize {
+        self.dictionary_len.saturating_mul(TIMES).min(MAX_SAMPLE_LEN)
+    }
+}
+
+/// Pieces of blobs, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Sample {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// Bytes of all blobs that were shown, of which long ones are not in the sample whole.
+    shown: usize,
+    limits: SampleLimits,
+}
+
+impl Sample {
+    pub(crate) fn new(limits: SampleLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    pub(crate) fn push(&mut self, blob: &[u8]) {
+        self.shown += blob.len();
+        self.bytes.extend_from_slice(&blob[..blob.len().min(MAX_PIECE_LEN)]);
+        self.ends.push(self.bytes.len());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.shown >= self.limits.sample_len()
+    }
+
+    /// Whether there is too little of it to train anything.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.ends.len() < MIN_PIECES || self.bytes.len() < MIN_SAMPLE_LEN
+    }
+
+    /// A dictionary that pays for itself.
+    pub(crate) fn train(&self, codec: &Arc<dyn Codec>) -> Option<Dictionary> {
+        if self.is_hopeless() {
+            return None;
+        }
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let pieces: Vec<&[u8]> =
+            starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end]).collect();
+        let longest = self.limits.dictionary_len.min(self.bytes.len() / SHARE);
+        let bytes = codec.train_dictionary(&pieces, longest)?;
+        if bytes.is_empty() || bytes.len() > longest {
+            return None;
+        }
+        let dictionary = Dictionary { codec: codec.with_dictionary(&bytes).ok()?, bytes };
+        let with = self.encoded_len(&*dictionary.codec)?;
+        let without = self.encoded_len(&**codec)?;
+        let own = frame_len(&**codec, &dictionary.bytes, &mut Vec::new())? + OVERHEAD;
+        (with + own < without).then_some(dictionary)
+    }
+
+    /// Bytes of the sample's frames, in blocks as long as the batch's.
+    fn encoded_len(&self, codec: &dyn Codec) -> Option<usize> {
+        let mut buffer = Vec::new();
+        self.bytes.chunks(self.limits.block_len).map(|block| frame_len(codec, block, &mut buffer)).sum()
+    }
+}
+
+fn frame_len(codec: &dyn Codec, block: &[u8], buffer: &mut Vec<u8>) -> Option<usize> {
+    buffer.clear();
+    append_frame(codec, block, buffer).ok()?;
+    Some(buffer.len())
+}
