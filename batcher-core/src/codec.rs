@@ -168,7 +168,7 @@ pub trait Codec: fmt::Debug + Send + Sync {
     }
 
     /// This codec with a dictionary, for frames that are encoded and decoded with it. The dictionary is digested once and not
-    /// for each block. Whatever bytes it is given, it must neither panic nor, in decoding, fail to be [total](Codec#contract).
+    /// for each block, and frames are not longer than [`max_frame_len`](Codec::max_frame_len) of the codec without. Whatever bytes it is given, it must neither panic nor, in decoding, fail to be [total](Codec#contract).
     ///
     /// # Errors
     ///

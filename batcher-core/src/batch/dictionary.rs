@@ -94,7 +94,7 @@ impl Choice {
         drop(state);
         self.sampling.store(false, Ordering::Relaxed);
         let job = TrainJob { choice: Arc::clone(self), encoding: Arc::clone(encoding), sample };
-        if job.sample.is_hopeless() {
+        if job.sample.longest_dictionary() == 0 {
             job.run();
             return;
         }

@@ -15,10 +15,6 @@ const MAX_SAMPLE_LEN: usize = 4 << 20;
 /// How much of one blob goes into the sample: what blobs have in common stands at their beginnings.
 const MAX_PIECE_LEN: usize = 64 * 1024;
 
-/// Fewer blobs, or bytes, have nothing in common that is worth a dictionary.
-const MIN_PIECES: usize = 8;
-const MIN_SAMPLE_LEN: usize = 2048;
-
 /// The most of a sample that a dictionary may be long.
 const SHARE: usize = 8;
 
@@ -68,20 +64,20 @@ impl Sample {
         self.shown >= self.limits.sample_len()
     }
 
-    /// Whether there is too little of it to train anything.
-    pub(crate) fn is_hopeless(&self) -> bool {
-        self.ends.len() < MIN_PIECES || self.bytes.len() < MIN_SAMPLE_LEN
+    /// The longest that a dictionary from it may be: 0 where there is too little.
+    pub(crate) fn longest_dictionary(&self) -> usize {
+        self.limits.dictionary_len.min(self.bytes.len() / SHARE)
     }
 
     /// A dictionary that pays for itself.
     pub(crate) fn train(&self, codec: &Arc<dyn Codec>) -> Option<Dictionary> {
-        if self.is_hopeless() {
+        let longest = self.longest_dictionary();
+        if longest == 0 {
             return None;
         }
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let pieces: Vec<&[u8]> =
             starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end]).collect();
-        let longest = self.limits.dictionary_len.min(self.bytes.len() / SHARE);
         let bytes = codec.train_dictionary(&pieces, longest)?;
         if bytes.is_empty() || bytes.len() > longest {
             return None;

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod codec;
 mod engine;
 
 use std::time::{Duration, Instant};
@@ -64,6 +65,25 @@ fn every_fault_while_other_threads_compress() {
         let (engine, start) = (Engine { threads: true, ..engine }, Instant::now());
         clean(&explore(&engine).without(out_of_reach(&engine)).run(), start);
     }
+}
+
+/// Blocks wait for a dictionary, whose training goes wrong in its own ways.
+#[test]
+fn every_fault_while_a_dictionary_is_trained() {
+    for engine in engines() {
+        for threads in [false, true] {
+            let (engine, start) = (Engine { dictionaries: true, threads, ..engine.clone() }, Instant::now());
+            let exploration = explore(&engine).without(out_of_reach(&engine)).late_window(8);
+            clean(&exploration.lasting(!threads).run(), start);
+        }
+    }
+}
+
+#[test]
+fn every_pair_of_faults_with_dictionaries() {
+    let engine = Engine { dictionaries: true, epochs: 1, ..Engine::default() };
+    let start = Instant::now();
+    clean(&explore(&engine).without(out_of_reach(&engine)).depth(2).run(), start);
 }
 
 /// The measure of the whole: all pairs over at least 40 operations and 20 kinds.
