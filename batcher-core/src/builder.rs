@@ -129,13 +129,14 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
 
     /// The longest dictionary in bytes, up to [`MAX_DICTIONARY_LEN`], that is trained from the first small blobs of each batch and
     /// stored in its object; 0, the default, for none. With one, short blocks of blobs that are alike compress about as well as
-    /// long ones, so that a single blob is read with far fewer bytes. A hundredth of a batch's length and a few KiB serve well.
+    /// long ones, so that a single blob is read with far fewer bytes. 4 KiB were best in most that was measured (`docs/PERFORMANCE.md`), and longer ones
+    /// take longer to train.
     ///
     /// Of codecs that know no dictionaries, of batches that are too short for one, and where it would not pay for itself
     /// on the blobs that it is trained from, objects have none. Blobs of a [block's length](Self::block_len) and more
     /// are compressed without. Objects with a dictionary cannot be read by versions of this library before it knew them, which say so.
     ///
-    /// Blocks wait until the dictionary is trained: when blobs of 100 times its length are there, or of 4 MiB where that is
+    /// Blocks wait until the dictionary is trained: when blobs of 32 times its length are there, or of 1 MiB where that is
     /// less, and else in the flush; [`Batcher::flush_when`] uploads nothing before. A copy of those blobs and the
     /// dictionary come on top of the [memory limit](Self::memory_limit).
     pub fn dictionary(mut self, bytes: usize) -> Self {

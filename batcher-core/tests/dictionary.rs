@@ -228,9 +228,9 @@ fn an_executor_that_does_nothing_holds_back_a_sample_and_a_backlog() {
         }
         handle.add(key, blob.clone()).unwrap();
     }
-    // The sample of 51,200 bytes and the backlog were let in, and then the adders had to compress.
+    // The sample of 16,384 bytes and the backlog were let in, and then the adders had to compress.
     let let_in: usize = blobs.values().take(ready_until).map(Bytes::len).sum();
-    assert!((60_000..90_000).contains(&let_in), "{let_in}");
+    assert!((30_000..45_000).contains(&let_in), "{let_in}");
     let mut flush = Box::pin(batcher.flush(1));
     let report = loop {
         if let Some(report) = flush.as_mut().now_or_never() {

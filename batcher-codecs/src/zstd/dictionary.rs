@@ -6,6 +6,9 @@ use batcher_core::CodecError;
 /// What a dictionary begins with, and behind it the id that frames name it by.
 const MAGIC: [u8; 4] = 0xEC30_A437_u32.to_le_bytes();
 
+/// Bytes of magic and id; what is no longer than that the library takes for content.
+const HEAD_LEN: usize = 8;
+
 /// The shortest dictionary that the library trains.
 const MIN_LEN: usize = 256;
 
@@ -28,7 +31,7 @@ pub(super) fn train(samples: &[&[u8]], longest: usize) -> Option<Vec<u8>> {
 
 /// Makes sure that these bytes say that they are a dictionary: the library takes any others for one without tables.
 pub(super) fn check(dictionary: &[u8]) -> Result<(), CodecError> {
-    if dictionary.starts_with(&MAGIC) {
+    if dictionary.starts_with(&MAGIC) && dictionary.len() > HEAD_LEN {
         Ok(())
     } else {
         Err(CodecError::Malformed { offset: 0, reason: "not a Zstandard dictionary" })

@@ -14,7 +14,8 @@ use frame::check_shape;
 /// One standard Zstandard frame for each block, with the length of its content and without a checksum.
 ///
 /// Content that does not shrink is stored. The decoder takes one frame, of exactly the length that the caller asks
-/// for and that the frame states, and nothing else: no second frame, no skippable frame, no dictionary.
+/// for and that the frame states, and nothing else: no second frame, no skippable frame, and a dictionary only
+/// [where it was given one](Codec::with_dictionary).
 ///
 /// Clones share the library's contexts and output buffers: with blocks of 256 KiB 1 MiB for every thread that encodes
 /// at the same time at the default level, and more at higher ones.

@@ -6,11 +6,12 @@ use super::dictionary::Dictionary;
 use crate::Codec;
 use crate::codec::append_frame;
 
-/// How many times the dictionary's length the sample is: less gives worse dictionaries, more hardly better ones.
-const TIMES: usize = 100;
+/// How many times the dictionary's length the sample is: the trainer's time grows with it, and 100 times gave no better
+/// dictionaries of 4 KiB.
+const TIMES: usize = 32;
 
 /// The longest sample in bytes: as much is held back until a dictionary is there.
-const MAX_SAMPLE_LEN: usize = 4 << 20;
+const MAX_SAMPLE_LEN: usize = 1 << 20;
 
 /// How much of one blob goes into the sample: what blobs have in common stands at their beginnings.
 const MAX_PIECE_LEN: usize = 64 * 1024;

@@ -109,7 +109,7 @@ impl Engine {
     ) -> Result<(), String> {
         let codec: Arc<dyn Codec> =
             if self.dictionaries { Arc::new(Learner::default()) } else { Arc::new(Lz4::default()) };
-        // From a hundred times as much: in the midst of an epoch.
+        // From 32 times as much: in the midst of an epoch.
         let longest = if self.dictionaries { LONGEST } else { 0 };
         let builder = Batcher::builder(world.codec(codec), store.clone()).dictionary(longest);
         let builder = if self.threads {
