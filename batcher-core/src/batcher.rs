@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Cut, Intake, release};
+use crate::batch::{Cut, Intake};
 use crate::delivery::{Attempts, DeliveryConfig, OpenUploads, Stream};
 use crate::epochs::{Closed, Epochs};
 use crate::pending::{Pending, Route};
@@ -141,15 +141,15 @@ impl<S: BlobStore> Batcher<S> {
     /// Bytes of the keys and blobs, as they were added, that the store has not acknowledged yet.
     #[must_use]
     pub fn buffered_bytes(&self) -> u64 {
-        let pending = self.pending.as_ref().map_or(0, |pending| pending.added_bytes);
+        let pending = self.pending.as_ref().map_or(0, |pending| pending.cut.added_bytes);
         self.intake.bytes() + self.carried.added_bytes + pending
     }
 
     /// Number of blobs added that the store has not acknowledged yet; the same key counts as often as it was added.
     #[must_use]
     pub fn len(&self) -> u64 {
-        let pending = self.pending.as_ref().map_or(0, |pending| pending.blobs);
-        self.intake.blobs() + self.carried.entries.len() as u64 + pending
+        let pending = self.pending.as_ref().map_or(0, |pending| pending.cut.blobs);
+        self.intake.blobs() + self.carried.blobs + pending
     }
 
     /// Whether the store has acknowledged everything that was added.
@@ -214,13 +214,13 @@ impl<S: BlobStore> Batcher<S> {
         let encoding = Arc::clone(self.intake.encoding());
         let mut blobs = 0;
         if let Some(pending) = self.pending.take() {
-            blobs += pending.blobs;
+            blobs += pending.cut.blobs;
             self.orphans.extend(pending.release(&encoding));
         }
         self.cut();
         let cut = std::mem::take(&mut self.carried);
-        blobs += cut.entries.len() as u64;
-        release(&cut.blocks, cut.entries.held(), &encoding);
+        blobs += cut.blobs;
+        cut.release(&encoding);
         blobs
     }
 
@@ -254,7 +254,7 @@ impl<S: BlobStore> Batcher<S> {
             Some(Begun { id, object, stream }) => (id, object, stream),
             None => {
                 let (id, object) = self.name(epoch)?;
-                self.unseal().await;
+                self.unseal();
                 (id, object, None)
             }
         };
@@ -274,10 +274,7 @@ impl<S: BlobStore> Batcher<S> {
     }
 
     /// Takes the pending batch's blobs back, to become part of another.
-    pub(crate) async fn unseal(&mut self) {
-        if let Some(pending) = &mut self.pending {
-            pending.settle().await;
-        }
+    pub(crate) fn unseal(&mut self) {
         if let Some(pending) = self.pending.take() {
             self.epochs.give_up(pending.id.epoch);
             let (mut cut, uploads) = pending.unseal();
@@ -299,7 +296,7 @@ impl<S: BlobStore> Batcher<S> {
             self.metrics.failed();
             FlushError::new(kind, &pending.id, &pending.object)
         })?;
-        self.metrics.flushed(receipt.blobs, pending.added_bytes, receipt.object_len);
+        self.metrics.flushed(receipt.blobs, pending.cut.added_bytes, receipt.object_len);
         self.acknowledged.push(receipt);
         if let Some(pending) = self.pending.take() {
             // The object stands: whatever a late completion does, it can only put the same there again.

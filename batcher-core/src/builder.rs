@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use futures_util::task::AtomicWaker;
 use thiserror::Error;
 
-use crate::batch::{Backlog, Buffers, Encoding, Intake, SampleLimits, Segments};
+use crate::batch::{Backlog, Buffers, Encoding, Intake, SampleLimits, Segments, SpareRuns};
 use crate::delivery::DeliveryConfig;
 use crate::{
     BatchId, Batcher, BlobStore, Codec, CodecId, Executor, Inline, MAX_BLOCK_LEN, MAX_CODEC_PARAMS,
@@ -114,7 +114,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         self
     }
 
-    /// Bytes of buffers that are kept from flush to flush, and serve again: memory that was never touched costs more
+    /// Bytes of frames, and as many of keys and entries, whose memory is kept from flush to flush, to serve again: memory that was never touched costs more
     /// than copying into memory that was. Default: 64 MiB.
     pub fn idle_memory(mut self, bytes: usize) -> Self {
         self.idle_memory = bytes;
@@ -210,6 +210,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
                 self.idle_memory.min(threads.saturating_add(1).saturating_mul(2 * self.block_len)),
             ),
             frames: Segments::new(self.idle_memory),
+            spare_runs: SpareRuns::new(self.idle_memory),
             backlog: Backlog::new(backlog),
             closed_block: AtomicWaker::new(),
             held: AtomicUsize::new(0),

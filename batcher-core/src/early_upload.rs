@@ -57,7 +57,7 @@ impl<S: BlobStore> Batcher<S> {
         self.orphans.extend(std::mem::take(&mut self.early).uploads);
         self.deliver_left(epoch).await?;
         let (id, object) = self.name(epoch)?;
-        self.unseal().await;
+        self.unseal();
         let stream = {
             let Self { store, delivery: config, metrics, intake, early, carried, .. } = self;
             let route = Route { store, config, metrics, encoding: intake.encoding() };

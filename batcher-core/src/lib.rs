@@ -45,7 +45,8 @@ pub use metrics::{BatchMetrics, BatchMetricsSnapshot};
 pub use name::{MAX_NAME_LEN, check_name};
 pub use payload::Payload;
 pub use reader::{
-    BatchReader, BlobInfo, ObjectFormat, ObjectSummary, ReadError, ReadErrorKind, ReadOptions, VerifyReport,
+    BatchReader, BlobGroup, BlobInfo, ObjectFormat, ObjectPart, ObjectSummary, PlannedRequest, ReadError,
+    ReadErrorKind, ReadOptions, ReadPlan, VerifyReport,
 };
 pub use receipt::{BatchReceipt, FlushReport};
 pub use registry::CodecRegistry;

@@ -2,12 +2,12 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_channel::oneshot;
 
 use crate::batch::{
-    Block, Choice, Cut, Dictionary, EncodedBlock, Encoding, Entries, Sealed, header, poll_all, release, seal,
+    Block, Cut, Dictionary, EncodedBlock, Encoding, LaneRuns, Sealed, header, poll_all, seal,
 };
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
@@ -18,14 +18,7 @@ use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErr
 pub(crate) struct Pending {
     pub(crate) id: BatchId,
     pub(crate) object: String,
-    pub(crate) blobs: u64,
-    pub(crate) added_bytes: u64,
-    /// Bytes that the entries take in memory.
-    entries_held: usize,
-    blocks: Vec<Arc<Block>>,
-    choices: Vec<Arc<Choice>>,
-    /// Shared with the job that sorts and indexes them; locked by nobody else while that job is about.
-    entries: Arc<Mutex<Entries>>,
+    pub(crate) cut: Cut,
     stage: Stage,
     attempts: Attempts,
 }
@@ -54,42 +47,21 @@ impl<'a, S> Route<'a, S> {
 impl Pending {
     /// Gives a cut its identity, and what was done for it before it had one.
     pub(crate) fn new(id: BatchId, object: String, cut: Cut, attempts: Attempts) -> Self {
-        Self {
-            object,
-            id,
-            blobs: cut.entries.len() as u64,
-            added_bytes: cut.added_bytes,
-            entries_held: cut.entries.held(),
-            blocks: cut.blocks,
-            choices: cut.choices,
-            entries: Arc::new(Mutex::new(cut.entries)),
-            stage: Stage::Encoding,
-            attempts,
-        }
+        Self { id, object, cut, stage: Stage::Encoding, attempts }
     }
 
     /// Lets go of everything, and gives the uploads that are to be cleared away.
     pub(crate) fn release(self, encoding: &Encoding) -> OpenUploads {
-        release(&self.blocks, self.entries_held, encoding);
+        // Before the entries' memory is given back: the sealed object does not need it, but a job still may.
+        drop(self.stage);
+        self.cut.release(encoding);
         self.attempts.uploads
     }
 
-    /// Waits until the job that has the entries is done with them; whatever it answers is of no use any longer.
-    pub(crate) async fn settle(&mut self) {
-        if let Stage::Indexing(answered) = &mut self.stage {
-            let _ = answered.await;
-        }
-    }
-
-    /// The blobs of a settled batch, to become part of another, and the uploads that are to be cleared away.
+    /// The blobs, to become part of another batch, and the uploads that are to be cleared away. Where a job still indexes
+    /// them, its answer is of no use any longer.
     pub(crate) fn unseal(self) -> (Cut, OpenUploads) {
-        let entries = std::mem::take(&mut *self.lock());
-        let Self { blocks, added_bytes, choices, .. } = self;
-        (Cut { entries, blocks, added_bytes, choices }, self.attempts.uploads)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        (self.cut, self.attempts.uploads)
     }
 
     /// Has the rest compressed and indexed, uploading meanwhile what is ready, until the store has the object. Goes on
@@ -101,7 +73,7 @@ impl Pending {
     ) -> Result<BatchReceipt, FlushErrorKind> {
         let mut delivery = route.delivery(&self.object, &mut self.attempts);
         if matches!(self.stage, Stage::Encoding) {
-            let dictionaries = poll_fn(|context| poll_all(&self.choices, context)).await;
+            let dictionaries = poll_fn(|context| poll_all(&self.cut.choices, context)).await;
             let mut begun = match stream {
                 Some(begun) => begun,
                 None => {
@@ -109,18 +81,20 @@ impl Pending {
                     Stream::new(header(&self.id, !dictionaries.is_empty(), route.encoding), &delivery)
                 }
             };
-            if let Err(error) = encode(&self.blocks, route.encoding, &mut begun, &mut delivery).await {
+            if let Err(error) = encode(&self.cut.blocks, route.encoding, &mut begun, &mut delivery).await {
                 drop(begun);
                 delivery.clear_away().await;
                 return Err(FlushErrorKind::Encode(error));
             }
             let index = Index {
+                lanes: self.cut.lanes.clone(),
+                blobs: self.cut.blobs,
                 frames: begun.frames().to_vec(),
                 dictionaries,
                 id: self.id.clone(),
                 object: self.object.clone(),
             };
-            self.stage = Stage::Indexing(index.make(&self.entries, route.encoding));
+            self.stage = Stage::Indexing(index.make(route.encoding));
             stream = Some(begun);
         }
         if let Stage::Indexing(answered) = &mut self.stage {
@@ -173,8 +147,10 @@ async fn encode<S: BlobStore>(
     Ok(())
 }
 
-/// What an object is made of besides its entries.
+/// What an object is made of.
 struct Index {
+    lanes: Vec<LaneRuns>,
+    blobs: u64,
     frames: Vec<EncodedBlock>,
     dictionaries: Vec<Arc<Dictionary>>,
     id: BatchId,
@@ -183,19 +159,15 @@ struct Index {
 
 impl Index {
     /// Has the object indexed.
-    fn make(
-        self,
-        entries: &Arc<Mutex<Entries>>,
-        encoding: &Arc<Encoding>,
-    ) -> oneshot::Receiver<Result<Sealed, CodecError>> {
+    fn make(self, encoding: &Arc<Encoding>) -> oneshot::Receiver<Result<Sealed, CodecError>> {
         let (answer, answered) = oneshot::channel();
-        let (entries, context) = (Arc::clone(entries), Arc::clone(encoding));
+        let context = Arc::clone(encoding);
         let job = move || {
-            let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
-            let seal =
-                || seal(&mut entries, &self.frames, &self.dictionaries, &self.id, self.object, &context);
+            let Self { lanes, blobs, frames, dictionaries, id, object } = self;
+            let seal = || seal(&lanes, blobs, &frames, &dictionaries, &id, object, &context);
             let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
-            drop(entries);
+            // Before the answer: whoever gets it wants the memory back.
+            drop((lanes, frames, dictionaries));
             // Nobody waits any longer where the batch was discarded meanwhile.
             let _ = answer.send(sealed);
         };

@@ -217,6 +217,21 @@ fn a_part_of_the_early_upload_that_fails_makes_it_begin_anew() {
 }
 
 #[test]
+fn a_completion_that_is_refused_has_its_upload_cleared_away_at_once() {
+    let refused = |fault| {
+        let script = FaultPlan::new().at(Operation::CompleteMultipart, 0, fault);
+        let memory = MemoryStore::new();
+        let mut batcher =
+            filled(builder(FaultStore::new(memory.clone(), script)).multipart_threshold(1).part_len(1000));
+        block_on(batcher.flush(1)).unwrap_err();
+        memory.requests(Operation::AbortMultipart)
+    };
+    assert_eq!(refused(Fault::Reject(StoreErrorKind::Throttled)), 1);
+    // It may yet become the object.
+    assert_eq!(refused(Fault::RequestLost), 0);
+}
+
+#[test]
 fn a_part_that_fails_has_its_upload_cleared_away_at_once() {
     // One of the early upload, and one of that of the sealed object.
     for parts in [[0, 12], [5, 15], [20, 30], [20, 41]] {

@@ -65,8 +65,7 @@ fn write<C: Codec + 'static>(
     for (key, blob) in blobs {
         batcher.add(key, blob.clone()).unwrap();
     }
-    let report = block_on(batcher.flush(1)).unwrap();
-    report.receipts[0].object.clone()
+    block_on(batcher.flush(1)).unwrap().receipts[0].object.clone()
 }
 
 async fn read(store: &MemoryStore, object: &str) -> BTreeMap<String, Bytes> {
@@ -290,9 +289,7 @@ fn a_dictionary_is_read_once() {
     for (first_read_len, expected) in [(256 * 1024, [1, 0, 0]), (behind as u64, [1, 2, 1])] {
         let options = ReadOptions::default().with_first_read_len(first_read_len);
         let mut before = reads();
-        let codecs = registry();
-        let open = BatchReader::open_with(store.clone(), &object, &codecs, options);
-        let reader = block_on(open).unwrap();
+        let reader = block_on(scenario::open(&store, &object, options));
         let mut counts = vec![reads() - before];
         for key in ["counts/000000", "counts/000900"] {
             before = reads();

@@ -158,6 +158,15 @@ impl BlobSource for Unversioned {
 }
 
 #[test]
+fn without_versions_another_length_is_noticed() {
+    let memory = memory();
+    let reader = block_on(open(Unversioned(memory.clone()), options())).unwrap();
+    memory.insert("o", [&object()[..], &[0]].concat());
+    let error = block_on(reader.get(&state()[0].0)).unwrap_err();
+    assert!(matches!(error.kind(), ReadErrorKind::Replaced), "{error:?}");
+}
+
+#[test]
 fn without_versions_the_checksums_notice() {
     let memory = memory();
     let reader = block_on(open(Unversioned(memory.clone()), options())).unwrap();

@@ -25,6 +25,9 @@ pub enum Judge {
     DoubleEffect,
     /// An upload in parts was neither completed nor aborted, with nobody but the code under test to blame.
     LeakedUpload,
+    /// An upload in parts was aborted after its completion was asked for and not answered, while no object of that name
+    /// stood: the completion may have been under way.
+    AbortedInDoubt,
     /// More memory was used than the exploration allows.
     Memory,
     /// There was no end within the time, or the number of calls, that the exploration allows.
@@ -50,6 +53,7 @@ impl fmt::Display for Judge {
             Self::ForeignOverwritten => "foreign object overwritten",
             Self::DoubleEffect => "rewritten with other bytes",
             Self::LeakedUpload => "upload leaked",
+            Self::AbortedInDoubt => "upload aborted in doubt",
             Self::Memory => "memory over the limit",
             Self::Time => "no end within the limit",
             Self::Stuck => "stuck",

@@ -40,6 +40,9 @@
 //! # Ok::<(), batcher_testkit::ParseError>(())
 //! ```
 //!
+//! What stands here under `batcher_core` is in the crate `batcher` under the same name. `examples/outside` in the
+//! repository is a crate with a codec and a store of its own that is held to all of this, in 40 lines of tests.
+//!
 //! Nothing here needs a runtime, reads a clock, or keeps global state: the same case takes the same course every time, hours
 //! of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`.
 

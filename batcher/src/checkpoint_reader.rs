@@ -117,7 +117,8 @@ impl CheckpointReader {
         })
     }
 
-    /// Reads all blobs. For state that does not fit in memory, use [`BatchReader::blobs`].
+    /// Reads all blobs. For state that does not fit in memory, use [`BatchReader::blobs`]. Small blobs are slices of the blocks that
+    /// they stand in: whoever keeps few of them should copy those.
     ///
     /// # Errors
     ///
@@ -126,8 +127,8 @@ impl CheckpointReader {
         self.read(|parts, runtime| {
             let mut blobs = BTreeMap::new();
             for part in parts {
-                runtime.block_on(part.blobs().try_for_each(|(key, blob)| {
-                    blobs.insert(key, blob);
+                runtime.block_on(part.blob_groups().try_for_each(|group| {
+                    blobs.extend(group.into_blobs());
                     std::future::ready(Ok(()))
                 }))?;
             }

@@ -1,5 +1,7 @@
 //! Development tasks: `cargo xtask` lists them.
 
+mod arguments;
+mod bench;
 mod coverage;
 mod demo;
 mod failure;
@@ -18,6 +20,11 @@ struct Task {
 }
 
 const TASKS: &[Task] = &[
+    Task {
+        name: "bench",
+        about: "measure the batcher beside other ways to pack state, and against what it is held to",
+        run: bench::run,
+    },
     Task {
         name: "coverage",
         about: "run core's tests with counters, and list the lines and branches that they do not reach",

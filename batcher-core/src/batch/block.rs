@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use super::dictionary::Dictionary;
+use super::run::SpareRuns;
 use super::segments::{Segments, Stored};
 use super::{Backlog, Buffers};
 use crate::codec::checked_len;
@@ -77,6 +78,7 @@ pub(crate) struct Encoding {
     /// For frames of unknown length.
     pub(crate) scratch: Buffers,
     pub(crate) frames: Segments,
+    pub(crate) spare_runs: SpareRuns,
     pub(crate) backlog: Backlog,
     /// Who waits for further blocks to be closed.
     pub(crate) closed_block: AtomicWaker,

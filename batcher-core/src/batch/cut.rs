@@ -5,16 +5,20 @@ use std::sync::atomic::Ordering;
 
 use super::block::{Block, Encoding};
 use super::dictionary::Choice;
-use super::entries::Entries;
 use super::lane::Lane;
+use super::run::LaneRuns;
 
 /// Blobs whose blocks are closed: encoded, or being encoded.
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
-    pub(crate) entries: Entries,
+    pub(crate) lanes: Vec<LaneRuns>,
     pub(crate) blocks: Vec<Arc<Block>>,
+    /// Blobs, those included that a later add of the same key replaces.
+    pub(crate) blobs: u64,
     /// Bytes of keys and blobs as they were added.
     pub(crate) added_bytes: u64,
+    /// Bytes that the entries take in memory.
+    pub(crate) entries_held: usize,
     /// What dictionaries some of the blocks may need.
     pub(crate) choices: Vec<Arc<Choice>>,
 }
@@ -28,40 +32,52 @@ impl Cut {
         }
     }
 
-    /// Appends the content of a lane, leaving it empty. Its open block must be closed.
+    /// Appends the content of a lane, leaving it empty. Its open block and run must be closed.
     pub(crate) fn take(&mut self, lane: &mut Lane) {
         self.adopt(lane);
-        let lane = std::mem::take(lane);
-        self.added_bytes += lane.entries.bytes();
+        let mut lane = std::mem::take(lane);
+        if lane.runs.is_empty() {
+            return;
+        }
         // An empty blob at the lane's very end is in none of its blocks.
-        let end = narrow(self.blocks.len());
-        let number = |block: u32| lane.numbers.get(block as usize).copied().unwrap_or(end);
-        self.entries.append(lane.entries, number);
+        lane.numbers.push(narrow(self.blocks.len()));
+        self.lanes.push(LaneRuns { runs: lane.runs, numbers: lane.numbers });
+        self.blobs += lane.blobs;
+        self.added_bytes += lane.bytes;
+        self.entries_held += lane.entries_held;
     }
 
     /// Appends another cut behind this one.
-    pub(crate) fn append(&mut self, other: Cut) {
-        if self.is_empty() && self.blocks.is_empty() && self.choices.is_empty() {
-            *self = other;
-            return;
-        }
-        self.added_bytes += other.added_bytes;
+    pub(crate) fn append(&mut self, other: Self) {
         let shift = narrow(self.blocks.len());
-        self.entries.append(other.entries, |block| block.saturating_add(shift));
+        self.lanes.extend(other.lanes.into_iter().map(|mut lane| {
+            for number in &mut lane.numbers {
+                *number = number.saturating_add(shift);
+            }
+            lane
+        }));
         self.blocks.extend(other.blocks);
+        self.blobs += other.blobs;
+        self.added_bytes += other.added_bytes;
+        self.entries_held += other.entries_held;
         self.choices.extend(other.choices);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.blobs == 0
     }
-}
 
-/// Says that these blocks, and entries that take so many bytes, are not held any longer.
-pub(crate) fn release(blocks: &[Arc<Block>], entries_held: usize, encoding: &Encoding) {
-    encoding.held.fetch_sub(entries_held, Ordering::Relaxed);
-    for block in blocks {
-        block.release(encoding);
+    /// Says that nothing of it is held any longer, and keeps the memory for later.
+    pub(crate) fn release(self, encoding: &Encoding) {
+        encoding.held.fetch_sub(self.entries_held, Ordering::Relaxed);
+        for block in &self.blocks {
+            block.release(encoding);
+        }
+        for run in self.lanes.into_iter().flat_map(|lane| lane.runs) {
+            if let Some(entries) = run.into_entries() {
+                encoding.spare_runs.give_back(entries);
+            }
+        }
     }
 }
 

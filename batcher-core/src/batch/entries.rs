@@ -1,4 +1,4 @@
-//! The blobs of a batch by key: what the object's index is made of.
+//! The blobs of a batch by key, in the order of their adds: what the object's index is made of.
 
 use super::keys::{KeyRef, Keys};
 
@@ -6,11 +6,11 @@ use super::keys::{KeyRef, Keys};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     key: KeyRef,
-    /// The block in which the blob begins; one past the last where an empty blob stands at the very end.
+    /// The block of its lane in which the blob begins; one past the last where an empty blob stands at the very end.
     pub(crate) block: u32,
     pub(crate) start: u32,
     pub(crate) len: u64,
-    turn: u64,
+    pub(crate) turn: u64,
 }
 
 /// What a key and its entry take in memory, in bytes.
@@ -18,7 +18,7 @@ pub(crate) fn entry_len(key: &str) -> usize {
     key.len() + size_of::<Entry>()
 }
 
-/// Entries with their keys, in the order of their adds until they are sorted.
+/// Entries with their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     keys: Keys,
@@ -28,19 +28,12 @@ pub(crate) struct Entries {
 impl Entries {
     pub(crate) fn push(&mut self, key: &str, block: usize, start: usize, len: usize, turn: u64) {
         self.list.push(Entry {
-            key: self.keys.push(key),
+            key: self.keys.push(key.as_bytes()),
             block: u32::try_from(block).unwrap_or(u32::MAX),
             start: u32::try_from(start).unwrap_or(u32::MAX),
             len: len as u64,
             turn,
         });
-    }
-
-    /// Takes over the entries of another batch, whose blocks have these numbers here.
-    pub(crate) fn append(&mut self, other: Self, numbers: impl Fn(u32) -> u32) {
-        let find = self.keys.absorb(other.keys);
-        let moved = |entry: Entry| Entry { key: find(entry.key), block: numbers(entry.block), ..entry };
-        self.list.extend(other.list.into_iter().map(moved));
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -51,32 +44,38 @@ impl Entries {
         self.list.is_empty()
     }
 
+    pub(crate) fn list(&self) -> &[Entry] {
+        &self.list
+    }
+
     pub(crate) fn key(&self, entry: &Entry) -> &[u8] {
         self.keys.get(entry.key)
     }
 
-    /// Bytes of all keys and blobs.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.list.iter().map(|entry| entry.key.len() + entry.len).sum()
-    }
-
-    /// What all keys and entries take in memory, in bytes: the sum of [`entry_len`].
-    pub(crate) fn held(&self) -> usize {
-        let keys: u64 = self.list.iter().map(|entry| entry.key.len()).sum();
-        usize::try_from(keys).unwrap_or(usize::MAX) + self.list.len() * size_of::<Entry>()
-    }
-
-    /// Sorts by key, and the adds of one key by their turns.
+    /// Sorts by key, and the adds of one key by their turns; the keys themselves, too, so that who goes through all entries
+    /// later does not jump about in memory.
     pub(crate) fn sort(&mut self) {
         let Self { keys, list } = self;
-        list.sort_unstable_by(|a, b| keys.get(a.key).cmp(keys.get(b.key)).then(a.turn.cmp(&b.turn)));
+        let place = |entry: &Entry| (keys.get(entry.key), entry.turn);
+        if list.is_sorted_by(|a, b| place(a) <= place(b)) {
+            return;
+        }
+        list.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
+        let mut sorted = Keys::default();
+        for entry in list {
+            entry.key = sorted.push(keys.get(entry.key));
+        }
+        *keys = sorted;
     }
 
-    /// Of sorted entries those that no later add of the same key replaces.
-    pub(crate) fn live(&self) -> impl Iterator<Item = &Entry> {
-        self.list.iter().enumerate().filter_map(|(index, entry)| {
-            let replaced = self.list.get(index + 1).is_some_and(|next| self.key(next) == self.key(entry));
-            (!replaced).then_some(entry)
-        })
+    /// Forgets everything but the memory.
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
+        self.list.clear();
+    }
+
+    /// Bytes of memory, used or not.
+    pub(crate) fn capacity(&self) -> usize {
+        self.keys.capacity() + self.list.capacity() * size_of::<Entry>()
     }
 }

@@ -123,8 +123,8 @@ impl Intake {
         lanes.list.retain(|_| !orphans.next().unwrap_or(false));
         drop(lanes);
         for mut lane in taken {
-            self.blobs.fetch_sub(lane.entries.len() as u64, Ordering::Relaxed);
-            self.bytes.fetch_sub(lane.entries.bytes(), Ordering::Relaxed);
+            self.blobs.fetch_sub(lane.blobs, Ordering::Relaxed);
+            self.bytes.fetch_sub(lane.bytes, Ordering::Relaxed);
             // Compresses, where the executor is inline: with no lane locked.
             lane.close(&self.encoding);
             cut.take(&mut lane);

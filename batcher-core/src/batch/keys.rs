@@ -11,31 +11,27 @@ pub(crate) struct KeyRef {
     len: u32,
 }
 
-impl KeyRef {
-    /// The key's length in bytes.
-    pub(crate) fn len(self) -> u64 {
-        self.len.into()
-    }
-}
-
 /// Chunks of keys, appended to and never changed.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     chunks: Vec<Vec<u8>>,
+    /// Empty, for later.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Keys {
-    pub(crate) fn push(&mut self, key: &str) -> KeyRef {
+    pub(crate) fn push(&mut self, key: &[u8]) -> KeyRef {
         let fits = self.chunks.last().is_some_and(|chunk| chunk.capacity() - chunk.len() >= key.len());
         if !fits {
             // Small batches stay small: the first chunk grows from 4 KiB, the later ones are whole.
             let len = if self.chunks.is_empty() { 4096 } else { CHUNK_LEN };
-            self.chunks.push(Vec::with_capacity(len.max(key.len())));
+            let spare = self.spare.pop_if(|spare| spare.capacity() >= key.len());
+            self.chunks.push(spare.unwrap_or_else(|| Vec::with_capacity(len.max(key.len()))));
         }
         let index = self.chunks.len() - 1;
         let chunk = &mut self.chunks[index];
         let start = chunk.len();
-        chunk.extend_from_slice(key.as_bytes());
+        chunk.extend_from_slice(key);
         KeyRef { chunk: narrow(index), start: narrow(start), len: narrow(key.len()) }
     }
 
@@ -44,11 +40,16 @@ impl Keys {
         &self.chunks[key.chunk as usize][start..start + key.len as usize]
     }
 
-    /// Takes over the chunks of `other` and returns how its keys are to be found from now on.
-    pub(crate) fn absorb(&mut self, other: Self) -> impl Fn(KeyRef) -> KeyRef + use<> {
-        let shift = narrow(self.chunks.len());
-        self.chunks.extend(other.chunks);
-        move |key| KeyRef { chunk: key.chunk + shift, ..key }
+    /// Forgets all keys and keeps the memory of the chunks that were whole.
+    pub(crate) fn clear(&mut self) {
+        self.spare.append(&mut self.chunks);
+        self.spare.retain(|chunk| chunk.capacity() == CHUNK_LEN);
+        self.spare.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Bytes of memory, used or not.
+    pub(crate) fn capacity(&self) -> usize {
+        self.chunks.iter().chain(&self.spare).map(Vec::capacity).sum()
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::block::{EncodedBlock, Encoding};
 use super::dictionary::Dictionary;
-use super::entries::{Entries, Entry};
+use super::run::{Indexed, LaneRuns, SortedRun, live};
 use crate::codec::append_frame;
 use crate::format::{
     BLOCKS_PER_PAGE, Binding, BlockPageRef, BlockPlace, DICTIONARIES, Descriptor, DictionaryRef, KeyEntry,
@@ -58,9 +58,10 @@ pub(crate) fn header(id: &BatchId, with_dictionaries: bool, encoding: &Encoding)
     Bytes::from(describe(id, with_dictionaries, encoding).header())
 }
 
-/// Seals frames under an identity. Sorts the entries, and else leaves them as they are.
+/// Seals frames under an identity. Sorts what is not sorted yet, and else leaves the entries as they are.
 pub(crate) fn seal(
-    entries: &mut Entries,
+    lanes: &[LaneRuns],
+    blobs: u64,
     frames: &[EncodedBlock],
     dictionaries: &[Arc<Dictionary>],
     id: &BatchId,
@@ -76,8 +77,12 @@ pub(crate) fn seal(
     let stream_len = blocks.last().map_or(0, BlockPlace::stream_end);
 
     let dictionaries = tail.put_dictionaries(dictionaries, data_end)?;
-    entries.sort();
-    let keys = tail.put_key_pages(entries, &blocks, data_end)?;
+    let runs: Vec<(SortedRun<'_>, &[u32])> = lanes
+        .iter()
+        .flat_map(|lane| lane.runs.iter().map(|run| (run.sorted(), lane.numbers.as_slice())))
+        .collect();
+    let live = live(runs.iter().map(|(run, numbers)| (run, *numbers)));
+    let keys = tail.put_key_pages(live, blobs, &blocks, data_end)?;
     let block_pages = tail.put_block_pages(&blocks, header.len() as u64, data_end, dictionaries.len())?;
     let root = Root {
         descriptor,
@@ -104,7 +109,7 @@ pub(crate) fn seal(
         checksum: trailer.root_crc,
         blobs: root.blobs,
         blob_bytes: keys.blob_bytes,
-        superseded: entries.len() as u64 - root.blobs,
+        superseded: blobs - root.blobs,
         superseded_bytes: stream_len - root.blob_bytes,
         blocks: root.blocks,
         first_key: keys.first,
@@ -201,36 +206,39 @@ impl Tail<'_> {
         Ok(put)
     }
 
-    fn put_key_pages(
+    /// Of entries in the order of their keys, out of so many that were added.
+    fn put_key_pages<'a>(
         &mut self,
-        entries: &Entries,
+        live: impl Iterator<Item = Indexed<'a>>,
+        added: u64,
         blocks: &[BlockPlace],
         data_end: u64,
     ) -> Result<KeySection, CodecError> {
         let stream_len = blocks.last().map_or(0, BlockPlace::stream_end);
-        let place = |entry: &Entry| KeyEntry {
+        let place = |entry: &Indexed<'_>| KeyEntry {
             offset: blocks
                 .get(entry.block as usize)
                 .map_or(stream_len, |block| block.stream_offset + u64::from(entry.start)),
             len: entry.len,
         };
-        let page_len = (entries.len().saturating_mul(TYPICAL_ENTRY_LEN) / KEY_PAGES)
-            .clamp(KEY_PAGE_LEN, MAX_KEY_PAGE_LEN);
+        let added = usize::try_from(added).unwrap_or(usize::MAX);
+        let page_len =
+            (added.saturating_mul(TYPICAL_ENTRY_LEN) / KEY_PAGES).clamp(KEY_PAGE_LEN, MAX_KEY_PAGE_LEN);
         let mut section = KeySection::default();
         let mut builder = KeyPageBuilder::default();
         let mut separator = Vec::new();
         let mut unfolded = 0;
-        let mut live = entries.live().peekable();
+        let mut live = live.peekable();
         while let Some(entry) = live.next() {
-            let key = entries.key(entry);
+            let key = entry.key;
             if section.blobs == 0 {
                 section.first = text(key);
             }
-            builder.push(key, place(entry));
+            builder.push(key, place(&entry));
             unfolded += key.len();
             section.blobs += 1;
             section.blob_bytes += entry.len;
-            let next = live.peek().map(|next| entries.key(next));
+            let next = live.peek().map(|next| next.key);
             let full = builder.len() >= page_len && builder.entries() >= MIN_PAGE_ENTRIES;
             if !full && unfolded < UNFOLDED_LEN && next.is_some() {
                 continue;

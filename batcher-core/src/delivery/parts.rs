@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::{Delivery, DeliveryConfig};
-use crate::{BlobStore, Operation, Payload, PutMode, SinkCapabilities, StoreError, StoreErrorKind};
+use crate::{BlobStore, Operation, Outcome, Payload, PutMode, SinkCapabilities, StoreError, StoreErrorKind};
 
 /// The parts of one upload: those under way, and the one that is being put together.
 #[derive(Debug)]
@@ -114,9 +114,16 @@ impl<S: BlobStore> Delivery<'_, S> {
         uploads.later.extend(uploads.sending.take());
         self.attempts.in_doubt = true;
         let Some(upload) = uploads.later.last_mut() else { return Ok(()) };
-        upload.complete().await?;
-        uploads.later.pop();
-        Ok(())
+        let completed = upload.complete().await;
+        let refused = completed.as_ref().is_err_and(|error| error.outcome() == Outcome::NotApplied);
+        if completed.is_ok() {
+            uploads.later.pop();
+        } else if refused {
+            // It will never become the object, and a batch that is given up leaves alone what may.
+            uploads.sending = uploads.later.pop();
+            self.clear_away().await;
+        }
+        completed
     }
 
     /// Sends what the upload does not have yet of the payload, and waits until it has all.

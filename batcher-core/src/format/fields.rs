@@ -58,6 +58,13 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn uvarint(&mut self) -> Result<u64, Problem> {
+        // Most are short.
+        if let [byte, rest @ ..] = self.rest
+            && *byte < 0x80
+        {
+            self.rest = rest;
+            return Ok((*byte).into());
+        }
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;
@@ -87,9 +94,11 @@ impl<'a> Fields<'a> {
         Ok((folded >> 1) ^ (folded & 1).wrapping_neg())
     }
 
-    pub(crate) fn shared_key(&mut self, key: &mut Vec<u8>, max: usize) -> Result<(), Problem> {
+    /// How many leading bytes a key has in common with the one before it, of `before` bytes, and its others; no key is longer
+    /// than `max`.
+    pub(crate) fn shared(&mut self, before: usize, max: usize) -> Result<(usize, &'a [u8]), Problem> {
         let shared = self.length()?;
-        if shared > key.len() {
+        if shared > before {
             return Err(Problem::Malformed("shares more than the key before it has"));
         }
         let suffix_len = self.length()?;
@@ -100,7 +109,11 @@ impl<'a> Fields<'a> {
                 limit: max as u64,
             });
         }
-        let suffix = self.bytes(suffix_len)?;
+        Ok((shared, self.bytes(suffix_len)?))
+    }
+
+    pub(crate) fn shared_key(&mut self, key: &mut Vec<u8>, max: usize) -> Result<(), Problem> {
+        let (shared, suffix) = self.shared(key.len(), max)?;
         key.truncate(shared);
         key.extend_from_slice(suffix);
         Ok(())

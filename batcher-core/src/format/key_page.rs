@@ -73,45 +73,47 @@ impl KeyPage {
     ) -> Result<Self, Problem> {
         // An entry takes four bytes at least, so that a count that lies allocates no more than the page's length.
         let capacity = usize::try_from(count).unwrap_or(usize::MAX).min(bytes.len() / 4 + 1);
-        let mut page = Self {
-            keys: String::new(),
-            ends: Vec::with_capacity(capacity),
-            entries: Vec::with_capacity(capacity),
-        };
+        let (mut keys, mut ends, mut entries) =
+            (Vec::new(), Vec::with_capacity(capacity), Vec::with_capacity(capacity));
         let mut fields = Fields::new(bytes);
-        let mut key = Vec::new();
         let mut previous: Option<Range<usize>> = None;
         let mut last_end = 0u64;
         while !fields.is_empty() {
-            fields.shared_key(&mut key, MAX_KEY_LEN)?;
+            let before = previous.clone().unwrap_or(0..0);
+            let (shared, suffix) = fields.shared(before.len(), MAX_KEY_LEN)?;
             let len = fields.uvarint()?;
             let offset = last_end.wrapping_add(fields.svarint()?);
             last_end = match offset.checked_add(len) {
                 Some(end) if end <= stream_len => end,
                 _ => return Err(Problem::Malformed("blob reaches past the end of the stream")),
             };
-            let text = std::str::from_utf8(&key).map_err(|_| Problem::Malformed("key is not UTF-8"))?;
             let ascending = match &previous {
-                Some(range) => page.keys[range.clone()].as_bytes() < key.as_slice(),
-                None => first <= key.as_slice(),
+                Some(previous) => keys[previous.start + shared..previous.end] < *suffix,
+                None => first <= suffix,
             };
             if !ascending {
                 return Err(Problem::Malformed("keys are not in ascending order"));
             }
-            let start = page.keys.len();
+            let start = keys.len();
             // Shared prefixes unfold here, so that a page can hold more than it decoded to; the limit is per page.
-            if start + text.len() > MAX_UNFOLDED {
+            let end = start + shared + suffix.len();
+            if end > MAX_UNFOLDED {
                 return Err(Problem::Limit {
                     what: "length of a page's keys",
-                    claimed: (start + text.len()) as u64,
+                    claimed: end as u64,
                     limit: MAX_UNFOLDED as u64,
                 });
             }
-            page.keys.push_str(text);
-            previous = Some(start..page.keys.len());
-            page.ends.push(page.keys.len());
-            page.entries.push(KeyEntry { offset, len });
+            keys.extend_from_within(before.start..before.start + shared);
+            keys.extend_from_slice(suffix);
+            previous = Some(start..end);
+            ends.push(end);
+            entries.push(KeyEntry { offset, len });
         }
+        // All at once, and then that none of them begins within a character.
+        let keys = String::from_utf8(keys).ok();
+        let keys = keys.filter(|keys| ends.iter().all(|end| keys.is_char_boundary(*end)));
+        let page = Self { keys: keys.ok_or(Problem::Malformed("key is not UTF-8"))?, ends, entries };
         if page.entries.len() as u64 != count {
             return Err(Problem::Length { expected: count, actual: page.entries.len() as u64 });
         }
@@ -125,6 +127,11 @@ impl KeyPage {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Bytes that it takes in memory.
+    pub(crate) fn memory(&self) -> u64 {
+        (self.keys.len() + size_of_val(&self.ends[..]) + size_of_val(&self.entries[..])) as u64
     }
 
     pub(crate) fn key(&self, index: usize) -> &str {
@@ -147,6 +154,19 @@ impl KeyPage {
             }
         }
         None
+    }
+}
+
+/// A page of these entries, whose keys ascend.
+impl<K: AsRef<str>> FromIterator<(K, KeyEntry)> for KeyPage {
+    fn from_iter<T: IntoIterator<Item = (K, KeyEntry)>>(entries: T) -> Self {
+        let mut page = Self { keys: String::new(), ends: Vec::new(), entries: Vec::new() };
+        for (key, entry) in entries {
+            page.keys.push_str(key.as_ref());
+            page.ends.push(page.keys.len());
+            page.entries.push(entry);
+        }
+        page
     }
 }
 

@@ -220,7 +220,7 @@ impl RootPreamble<'_> {
     ) -> Result<Vec<DictionaryRef>, Problem> {
         let mut dictionaries = Vec::new();
         for _ in 0..self.dictionaries {
-            let frame_len = page_frame_len(fields)?;
+            let frame_len = fields.uvarint()?;
             let decoded_len = fields.length()?;
             if decoded_len > MAX_DICTIONARY_LEN {
                 return Err(Problem::Limit {
@@ -242,7 +242,7 @@ impl RootPreamble<'_> {
         let mut entries_sum = 0u64;
         let mut unfolded = 0usize;
         for number in 0..self.key_pages {
-            let frame_len = page_frame_len(fields)?;
+            let frame_len = fields.uvarint()?;
             let decoded_len = decoded_len(fields, "key page length")?;
             let checksum = fields.u32()?;
             let entries = fields.uvarint()?;
@@ -293,7 +293,7 @@ impl Places<'_> {
         let mut pages = Vec::new();
         let mut first_block = 0;
         for _ in 0..self.root.block_pages {
-            let frame_len = page_frame_len(fields)?;
+            let frame_len = fields.uvarint()?;
             let decoded_len = decoded_len(fields, "block page length")?;
             let checksum = fields.u32()?;
             let data_bytes = fields.uvarint()?;
@@ -321,14 +321,6 @@ impl Places<'_> {
         }
         Ok(pages)
     }
-}
-
-fn page_frame_len(fields: &mut Fields<'_>) -> Result<u64, Problem> {
-    let len = fields.uvarint()?;
-    if len < SKIPPABLE_HEAD as u64 || len > u64::from(u32::MAX) + SKIPPABLE_HEAD as u64 {
-        return Err(Problem::Malformed("page is no skippable frame by its length"));
-    }
-    Ok(len)
 }
 
 fn sum(a: u64, b: u64) -> Result<u64, Problem> {

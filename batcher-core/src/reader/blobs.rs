@@ -1,178 +1,115 @@
 //! All blobs of an object, in one pass over it.
 
-use std::collections::VecDeque;
-use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-use super::batch::Batch;
-use super::get::{cut_out, overlap};
+use super::assembly::Assembled;
+use super::index::Index;
 use super::{BatchReader, Content, ReadError};
-use crate::format::{BlockPlace, KeyEntry};
 
 impl BatchReader {
     /// All blobs with their keys, in the order in which they stand in the object, which is about the order in which they
     /// were added.
     ///
-    /// Holds all keys, about 40 bytes a blob besides, the blocks under way, and blobs that span several blocks until they are
-    /// whole.
+    /// Small blobs are slices of the block that they stand in: one that is kept keeps its block, of 256 KiB by default, and one that
+    /// is dropped leaves it to the others. Whoever keeps few of many should copy them. Where all blobs of a block have been
+    /// dropped, its memory serves for a later one.
+    ///
+    /// Reads ahead and decodes while it is polled. Besides the blobs that were handed out, it holds all keys with about 50
+    /// bytes for each; [`reads_in_flight`](crate::ReadOptions::reads_in_flight) reads, and as many of the index, of
+    /// [`max_read_len`](crate::ReadOptions::max_read_len) each; for each thread of the executor and for two more, 1 MiB
+    /// of blocks or one that is longer; and blobs that span several blocks until they are whole, up to
+    /// [`memory_limit`](crate::ReadOptions::memory_limit); and the object's dictionaries.
     ///
     /// # Errors
     ///
     /// The stream ends after the first error. [`Memory`](crate::ReadErrorKind::Memory) where the index or a blob is longer
     /// than [`ReadOptions::memory_limit`](crate::ReadOptions::memory_limit).
     pub fn blobs(&self) -> BoxStream<'_, Result<(String, Bytes), ReadError>> {
+        self.blob_groups().map_ok(|group| stream::iter(group.into_blobs()).map(Ok)).try_flatten().boxed()
+    }
+
+    /// As [`blobs`](Self::blobs), but all blobs that can be had of one block at a time: for many small blobs, of which not each should
+    /// be waited for and have memory for its key.
+    ///
+    /// ```
+    /// use batcher_core::{BatchReader, ReadError};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// async fn total(reader: &BatchReader) -> Result<usize, ReadError> {
+    ///     let mut total = 0;
+    ///     let mut groups = reader.blob_groups();
+    ///     while let Some(group) = groups.try_next().await? {
+    ///         total += group.blobs().map(|(key, blob)| key.len() + blob.len()).sum::<usize>();
+    ///     }
+    ///     Ok(total)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`blobs`](Self::blobs).
+    pub fn blob_groups(&self) -> BoxStream<'_, Result<BlobGroup, ReadError>> {
         match &self.content {
-            Content::Batch(batch) => stream::once(Restore::start(self, batch))
-                .map_ok(|restore| {
-                    stream::try_unfold(restore, |mut restore| async move {
-                        Ok(restore.next().await?.map(|blob| (blob, restore)))
-                    })
-                })
-                .try_flatten()
-                .boxed(),
-            Content::Legacy(legacy) => stream::iter(legacy.blobs.iter())
-                .map(|(key, range)| Ok((key.clone(), legacy.body.slice(range.clone()))))
-                .boxed(),
-        }
-    }
-}
-
-/// One pass over all blocks.
-struct Restore<'a> {
-    reader: &'a BatchReader,
-    index: Index,
-    /// The next entry that has not begun.
-    next: usize,
-    blocks: BoxStream<'a, Result<(BlockPlace, Bytes), ReadError>>,
-    /// The block whose blobs are being handed out, one at a time: blobs may overlap, so that all of them together can be
-    /// far longer than the block.
-    block: Option<(BlockPlace, Bytes)>,
-    /// Blobs of which an earlier block holds the beginning.
-    open: Vec<(usize, Vec<u8>)>,
-    /// The sum of their lengths in bytes.
-    open_bytes: u64,
-    ready: VecDeque<(String, Bytes)>,
-}
-
-/// All entries of an object, in the order of their blobs in the stream.
-struct Index {
-    keys: String,
-    entries: Vec<(KeyEntry, Range<usize>)>,
-}
-
-impl Index {
-    fn key(&self, index: usize) -> String {
-        self.keys[self.entries[index].1.clone()].to_owned()
-    }
-
-    async fn load(reader: &BatchReader, batch: &Batch) -> Result<Self, ReadError> {
-        let mut index = Self { keys: String::new(), entries: Vec::new() };
-        for number in 0..batch.root.key_pages.len() {
-            let page = batch.key_page(&reader.object, number).await?;
-            for entry in 0..page.len() {
-                let start = index.keys.len();
-                index.keys.push_str(page.key(entry));
-                index.entries.push((page.entry(entry), start..index.keys.len()));
+            Content::Batch(batch) => {
+                let begun = async move {
+                    let index = Arc::new(Index::load(self, batch).await?);
+                    let decoders = batch.decoders(&self.object, batch.all_dictionaries()).await?;
+                    let planned = batch.all_blocks(&self.object, false);
+                    let groups = self
+                        .assemble(batch, planned, decoders, Arc::clone(&index))
+                        .map_ok(move |assembled| BlobGroup { index: Arc::clone(&index), assembled });
+                    Ok(groups)
+                };
+                stream::once(begun).try_flatten().boxed()
             }
-            let held = index.keys.len() + index.entries.len() * size_of::<(KeyEntry, Range<usize>)>();
-            reader.object.allow("index", held as u64)?;
+            Content::Legacy(legacy) => {
+                stream::iter([Ok(BlobGroup { index: legacy.index(), assembled: legacy.assembled() })]).boxed()
+            }
         }
-        index.entries.sort_by_key(|(entry, _)| entry.offset);
-        Ok(index)
     }
 }
 
-impl<'a> Restore<'a> {
-    async fn start(reader: &'a BatchReader, batch: &'a Batch) -> Result<Self, ReadError> {
-        let index = Index::load(reader, batch).await?;
-        // The places of one page of blocks at a time: an object of terabytes has millions of blocks.
-        let blocks = stream::iter(&batch.root.block_pages)
-            .then(|page| {
-                let stream = page.first_stream_offset..page.first_stream_offset + page.stream_bytes;
-                batch.blocks(&reader.object, stream)
+/// Blobs that were read together, in the order in which they stand in their object; see
+/// [`BatchReader::blob_groups`]. There may be none in it.
+#[derive(Debug)]
+pub struct BlobGroup {
+    index: Arc<Index>,
+    assembled: Assembled,
+}
+
+impl BlobGroup {
+    /// The blobs with their keys.
+    pub fn blobs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let ended = self.assembled.ended.iter().map(|(index, blob)| (self.key(*index), &blob[..]));
+        let begun =
+            self.assembled.begun.clone().filter_map(|index| Some((self.key(index), self.whole(index)?)));
+        ended.chain(begun)
+    }
+
+    /// The blobs with their keys, to be kept; as to memory, see [`BatchReader::blobs`].
+    pub fn into_blobs(mut self) -> impl Iterator<Item = (String, Bytes)> + Send {
+        let (mut ended, mut begun) =
+            (std::mem::take(&mut self.assembled.ended).into_iter(), self.assembled.begun.clone());
+        std::iter::from_fn(move || {
+            if let Some((index, blob)) = ended.next() {
+                return Some((self.key(index).to_owned(), blob));
+            }
+            begun.find_map(|index| {
+                let blob = self.assembled.block.slice_ref(self.whole(index)?);
+                Some((self.key(index).to_owned(), blob))
             })
-            .map_ok(|places| reader.read_blocks(batch, places))
-            .try_flatten()
-            .boxed();
-        Ok(Self {
-            reader,
-            index,
-            next: 0,
-            blocks,
-            block: None,
-            open: Vec::new(),
-            open_bytes: 0,
-            ready: VecDeque::new(),
         })
     }
 
-    async fn next(&mut self) -> Result<Option<(String, Bytes)>, ReadError> {
-        loop {
-            if let Some(blob) = self.ready.pop_front() {
-                return Ok(Some(blob));
-            }
-            if let Some((place, block)) = self.block.take() {
-                if let Some(blob) = self.begin_next(&place, &block)? {
-                    self.block = Some((place, block));
-                    return Ok(Some(blob));
-                }
-                continue;
-            }
-            match self.blocks.try_next().await? {
-                Some((place, block)) => {
-                    self.go_on(&place, &block);
-                    self.block = Some((place, block));
-                }
-                None if self.next < self.index.entries.len() => {
-                    // Empty blobs at the very end of the stream are in no block.
-                    self.ready.push_back((self.index.key(self.next), Bytes::new()));
-                    self.next += 1;
-                }
-                None => return Ok(None),
-            }
-        }
+    fn key(&self, index: usize) -> &str {
+        // An index of a whole object has all keys.
+        self.index.key(index).unwrap_or_default()
     }
 
-    /// Adds a block to the blobs that began before it.
-    fn go_on(&mut self, place: &BlockPlace, block: &Bytes) {
-        let entries = &self.index.entries;
-        for (index, blob) in &mut self.open {
-            blob.extend_from_slice(overlap(place, block, entries[*index].0));
-        }
-        let ended = self.open.extract_if(.., |(index, _)| entries[*index].0.end() <= place.stream_end());
-        for (index, blob) in ended {
-            self.open_bytes -= entries[index].0.len;
-            self.ready.push_back((self.index.key(index), Bytes::from(blob)));
-        }
-    }
-
-    /// Begins the blobs that begin in this block, up to the first that also ends in it and is given out; `None` where all
-    /// have begun.
-    fn begin_next(
-        &mut self,
-        place: &BlockPlace,
-        block: &Bytes,
-    ) -> Result<Option<(String, Bytes)>, ReadError> {
-        while let Some((entry, _)) = self.index.entries.get(self.next)
-            && entry.offset < place.stream_end()
-        {
-            let index = self.next;
-            self.next += 1;
-            let object = &self.reader.object;
-            if entry.end() <= place.stream_end() {
-                object.allow("blob", entry.len).map_err(|error| error.with_key(&self.index.key(index)))?;
-                return Ok(Some((self.index.key(index), cut_out(place, block, *entry))));
-            }
-            self.open_bytes = self.open_bytes.saturating_add(entry.len);
-            let mut blob = object
-                .allow("blobs that span several blocks", self.open_bytes)
-                .and_then(|()| object.allocate("blob", entry.len))
-                .map_err(|error| error.with_key(&self.index.key(index)))?;
-            blob.extend_from_slice(overlap(place, block, *entry));
-            self.open.push((index, blob));
-        }
-        Ok(None)
+    fn whole(&self, index: usize) -> Option<&[u8]> {
+        self.assembled.whole(self.index.entries()[index].entry)
     }
 }

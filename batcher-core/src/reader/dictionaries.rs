@@ -1,36 +1,44 @@
-//! The dictionaries that blocks need, read when the first block that needs one is.
+//! The dictionaries that blocks need, read before the first of these blocks is.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::stream::TryStreamExt;
 
 use super::ReadError;
 use super::batch::Batch;
 use super::object::Object;
+use super::pages::{Kept, Page};
+use super::plan::PagePlace;
+use super::read_plan::ObjectPart;
 use crate::Codec;
-use crate::format::{BlockPlace, DictionaryRef, Kind, Problem, Section};
+use crate::format::{BlockPlace, DictionaryRef, Kind, Problem, Root, Section};
 
-/// How many decoders with dictionaries are kept; an object that no failed epoch went into has one.
-const KEPT: usize = 4;
+/// The decoder with a dictionary.
+#[derive(Debug)]
+pub(super) struct Dictionary(Arc<dyn Codec>);
 
-/// The decoders with dictionaries that were used last, newest first.
-#[derive(Debug, Default)]
-pub(super) struct Dictionaries {
-    kept: Mutex<Vec<(usize, Arc<dyn Codec>)>>,
-}
+impl Page for Dictionary {
+    const KIND: Kind = Kind::Dictionary;
+    const PART: ObjectPart = ObjectPart::Dictionaries;
 
-impl Dictionaries {
-    fn get(&self, number: usize) -> Option<Arc<dyn Codec>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = kept.iter().position(|(kept, _)| *kept == number)?;
-        kept[..=index].rotate_right(1);
-        Some(Arc::clone(&kept[0].1))
+    fn place(root: &Root, number: usize) -> PagePlace {
+        let DictionaryRef { offset, frame_len, decoded_len, checksum } = root.dictionaries[number];
+        PagePlace {
+            section: Section::Dictionary(number as u64),
+            number,
+            range: offset..offset + frame_len,
+            decoded_len,
+            checksum,
+        }
     }
 
-    fn keep(&self, number: usize, decoder: &Arc<dyn Codec>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(kept, _)| *kept != number);
-        kept.insert(0, (number, Arc::clone(decoder)));
-        kept.truncate(KEPT);
+    fn decode(content: &[u8], _root: &Root, codec: &dyn Codec, _number: usize) -> Result<Self, Problem> {
+        Ok(Self(codec.with_dictionary(content)?))
+    }
+
+    fn kept(batch: &Batch) -> &Kept<Self> {
+        &batch.dictionaries
     }
 }
 
@@ -38,57 +46,39 @@ impl Dictionaries {
 #[derive(Debug)]
 pub(super) struct Decoders {
     plain: Arc<dyn Codec>,
-    with_dictionary: BTreeMap<usize, Arc<dyn Codec>>,
+    with_dictionary: BTreeMap<usize, Arc<Dictionary>>,
 }
 
 impl Decoders {
     /// The decoder of one of the blocks.
     pub(super) fn of(&self, place: &BlockPlace) -> Arc<dyn Codec> {
-        let decoder = place.dictionary.and_then(|number| self.with_dictionary.get(&number));
-        Arc::clone(decoder.unwrap_or(&self.plain))
+        let dictionary = place.dictionary.and_then(|number| self.with_dictionary.get(&number));
+        Arc::clone(dictionary.map_or(&self.plain, |dictionary| &dictionary.0))
     }
 }
 
+/// The numbers of the dictionaries that these blocks need, in order.
+pub(super) fn dictionaries_of(blocks: &[BlockPlace]) -> Vec<usize> {
+    let numbers: BTreeSet<usize> = blocks.iter().filter_map(|block| block.dictionary).collect();
+    numbers.into_iter().collect()
+}
+
 impl Batch {
-    /// What decodes these blocks. Takes one read for each dictionary that neither is kept nor stands in the first read.
-    pub(super) async fn decoders(
-        &self,
-        object: &Object,
-        blocks: &[BlockPlace],
-    ) -> Result<Decoders, ReadError> {
-        let mut decoders = Decoders { plain: Arc::clone(&self.codec), with_dictionary: BTreeMap::new() };
-        let mut bytes = 0;
-        for number in blocks.iter().filter_map(|block| block.dictionary) {
-            if decoders.with_dictionary.contains_key(&number) {
-                continue;
-            }
-            // Each of them is bounded; an awkward object can have any number.
-            bytes += self.root.dictionaries[number].decoded_len as u64;
-            object.allow("dictionaries", bytes)?;
-            decoders.with_dictionary.insert(number, self.dictionary(object, number).await?);
-        }
-        Ok(decoders)
+    /// The numbers of all dictionaries.
+    pub(super) fn all_dictionaries(&self) -> Vec<usize> {
+        (0..self.root.dictionaries.len()).collect()
     }
 
-    /// The decoder with the dictionary of this number.
-    pub(super) async fn dictionary(
-        &self,
-        object: &Object,
-        number: usize,
-    ) -> Result<Arc<dyn Codec>, ReadError> {
-        if let Some(decoder) = self.dictionaries.get(number) {
-            return Ok(decoder);
-        }
-        let section = Section::Dictionary(number as u64);
-        let DictionaryRef { offset, frame_len, decoded_len, checksum } = self.root.dictionaries[number];
-        let frame = self.page_frame(object, section, offset, frame_len, decoded_len).await?;
-        let decode = || {
-            self.binding.check(Kind::Dictionary, number as u64, &frame, checksum)?;
-            let dictionary = self.decode_page(&frame, decoded_len)?;
-            Ok(self.codec.with_dictionary(&dictionary)?)
-        };
-        let decoder = decode().map_err(|problem: Problem| object.corrupt(problem.at(section, offset)))?;
-        self.dictionaries.keep(number, &decoder);
-        Ok(decoder)
+    /// Bytes of the dictionaries of these numbers.
+    pub(super) fn dictionary_bytes(&self, numbers: &[usize]) -> u64 {
+        numbers.iter().map(|number| self.root.dictionaries[*number].decoded_len as u64).sum()
+    }
+
+    /// What decodes blocks that need no dictionaries but those of these numbers, which ascend.
+    pub(super) async fn decoders(&self, object: &Object, numbers: Vec<usize>) -> Result<Decoders, ReadError> {
+        // Each of them is bounded; an awkward object can have any number.
+        object.allow("dictionaries", self.dictionary_bytes(&numbers))?;
+        let with_dictionary = self.pages::<Dictionary>(object, numbers, true).try_collect().await?;
+        Ok(Decoders { plain: Arc::clone(&self.codec), with_dictionary })
     }
 }

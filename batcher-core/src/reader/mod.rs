@@ -1,29 +1,37 @@
 //! The reader: opens an object and gives back any of its blobs, or all of them.
 
+mod assembly;
 mod batch;
 mod blobs;
+mod buffers;
 mod dictionaries;
 mod error;
+mod explain;
 mod get;
+mod index;
+mod legacy;
 mod object;
 mod options;
+mod pages;
+mod pipeline;
 mod plan;
+mod read_plan;
 mod verify;
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
+pub use blobs::BlobGroup;
 pub use error::{ReadError, ReadErrorKind};
 pub use options::ReadOptions;
+pub use read_plan::{ObjectPart, PlannedRequest, ReadPlan};
 pub use verify::VerifyReport;
 
-use crate::format::{LEGACY_MAGIC, LegacyHead, Problem, SKIPPABLE_MAGIC, Section, TAG, Trailer};
+use crate::format::{KeyPage, LEGACY_MAGIC, Problem, SKIPPABLE_MAGIC, Section, TAG, Trailer};
 use crate::{BatchId, BlobSource, CodecId, CodecRegistry, FORMAT_VERSION};
 use batch::Batch;
+use legacy::Legacy;
 use object::Object;
 
 /// An opened batch object.
@@ -45,14 +53,7 @@ pub struct BatchReader {
 #[derive(Debug)]
 enum Content {
     Batch(Box<Batch>),
-    Legacy(LegacyContent),
-}
-
-#[derive(Debug)]
-struct LegacyContent {
-    version: u32,
-    body: Bytes,
-    blobs: BTreeMap<String, Range<usize>>,
+    Legacy(Legacy),
 }
 
 /// Which format an object is of.
@@ -135,7 +136,7 @@ impl BatchReader {
         let start = object.read(0..object.len.min(16)).await?;
         if start.starts_with(LEGACY_MAGIC) {
             // Even where its last blob ends like a trailer, or is a whole object of this format.
-            let legacy = LegacyContent::open(&object, codecs).await?;
+            let legacy = Legacy::open(&object, codecs).await?;
             return Ok(Self { object, content: Content::Legacy(legacy) });
         }
         let wrong = trailer.map(|trailer| match trailer {
@@ -185,8 +186,8 @@ impl BatchReader {
                 codec: CodecId::LZ4_BLOCK,
                 object_len: self.object.len,
                 checksum: None,
-                blobs: legacy.blobs.len() as u64,
-                blob_bytes: legacy.blobs.values().map(|range| range.len() as u64).sum(),
+                blobs: legacy.keys.len() as u64,
+                blob_bytes: (0..legacy.keys.len()).map(|index| legacy.keys.entry(index).len).sum(),
                 blocks: 1,
             },
         }
@@ -197,7 +198,7 @@ impl BatchReader {
     pub fn len(&self) -> u64 {
         match &self.content {
             Content::Batch(batch) => batch.root.blobs,
-            Content::Legacy(legacy) => legacy.blobs.len() as u64,
+            Content::Legacy(legacy) => legacy.keys.len() as u64,
         }
     }
 
@@ -207,55 +208,24 @@ impl BatchReader {
         self.len() == 0
     }
 
-    /// All keys in ascending byte order, each with its blob's length; reads no blob, and holds one page of the index at a
+    /// All keys in ascending byte order, each with its blob's length; reads no blob, and holds a few pages of the index at a
     /// time.
     pub fn keys(&self) -> BoxStream<'_, Result<BlobInfo, ReadError>> {
+        let infos = |page: Arc<KeyPage>| {
+            stream::iter(0..page.len())
+                .map(move |index| BlobInfo { key: page.key(index).to_owned(), len: page.entry(index).len })
+        };
         match &self.content {
-            Content::Batch(batch) => stream::iter(0..batch.root.key_pages.len())
-                .then(|number| batch.key_page(&self.object, number))
-                .map_ok(|page| {
-                    stream::iter(0..page.len()).map(move |index| {
-                        Ok(BlobInfo { key: page.key(index).to_owned(), len: page.entry(index).len })
-                    })
-                })
+            Content::Batch(batch) => batch
+                .pages::<KeyPage>(&self.object, (0..batch.root.key_pages.len()).collect(), false)
+                .map_ok(move |(_, page)| infos(page).map(Ok))
                 .try_flatten()
                 .boxed(),
-            Content::Legacy(legacy) => stream::iter(legacy.blobs.iter())
-                .map(|(key, range)| Ok(BlobInfo { key: key.clone(), len: range.len() as u64 }))
-                .boxed(),
+            Content::Legacy(legacy) => infos(Arc::clone(&legacy.keys)).map(Ok).boxed(),
         }
     }
 }
 
 fn begins_tag(bytes: &[u8]) -> bool {
     bytes.iter().zip(TAG).all(|(byte, tag)| byte == tag)
-}
-
-impl LegacyContent {
-    async fn open(object: &Object, codecs: &CodecRegistry) -> Result<Self, ReadError> {
-        let corrupt = |problem: Problem| object.corrupt(problem.at(Section::Legacy, 0));
-        object.allow("LCB1 object", object.len)?;
-        let whole = object.read(0..object.len).await?;
-        let head = LegacyHead::parse(&whole).map_err(corrupt)?;
-        let version = head.version();
-        if !LegacyHead::is_known(version) {
-            return Err(object.error(ReadErrorKind::UnsupportedVersion { found: version }));
-        }
-        object.allow("LCB1 object, decoded,", head.memory())?;
-        let codec = codecs
-            .decoder(CodecId::LZ4_BLOCK, &[])
-            .map_err(|error| object.error(ReadErrorKind::CodecParams(error)))?
-            .ok_or_else(|| object.error(ReadErrorKind::UnknownCodec(CodecId::LZ4_BLOCK)))?;
-        let legacy = head.finish(&*codec).map_err(corrupt)?;
-        let mut blobs = BTreeMap::new();
-        for (key, blob) in legacy.entries {
-            // Later entries of the same key replace earlier ones, as the starting point's order of restoring did.
-            blobs.insert(String::from_utf8_lossy(&legacy.body[key]).into_owned(), blob);
-        }
-        Ok(Self { version, body: Bytes::from(legacy.body), blobs })
-    }
-
-    fn get(&self, key: &str) -> Option<Bytes> {
-        self.blobs.get(key).map(|range| self.body.slice(range.clone()))
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::buffers::Buffers;
 use super::{ReadError, ReadErrorKind, ReadOptions};
 use crate::format::Corruption;
 use crate::{BlobSource, ReadRange, ReadReply, StoreErrorKind};
@@ -19,6 +20,14 @@ pub(crate) struct Object {
     pub(crate) options: ReadOptions,
     tail_offset: u64,
     tail: Bytes,
+    pub(super) buffers: Arc<Buffers>,
+}
+
+/// Bytes that were read, from this offset of the object on.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    offset: u64,
+    bytes: Bytes,
 }
 
 impl Object {
@@ -51,8 +60,10 @@ impl Object {
             }
         };
         let resolved = range.resolve(reply.object_len);
+        let buffers = Buffers::new(options.spare_memory);
         let object = Self {
             source,
+            buffers,
             name: name.to_owned(),
             len: reply.object_len,
             version: reply.version.clone(),
@@ -71,26 +82,52 @@ impl Object {
 
     /// Exactly these bytes, which must be within the object.
     pub(crate) async fn read(&self, range: Range<u64>) -> Result<Bytes, ReadError> {
-        if range.start >= self.tail_offset && range.end <= self.len {
-            return Ok(self.tail.slice(self.in_tail(range.start)..self.in_tail(range.end)));
+        let fetched = self.fetch(&range).await?;
+        Ok(self.cut(&fetched, &range))
+    }
+
+    /// Reads as many of these bytes as the first read has not brought.
+    pub(super) async fn fetch(&self, range: &Range<u64>) -> Result<Fetched, ReadError> {
+        let range = self.missing(range);
+        if range.is_empty() {
+            return Ok(Fetched { offset: range.start, bytes: Bytes::new() });
         }
-        let end = range.end.min(self.tail_offset);
-        let head = range.start..end;
         let reply = self
             .source
-            .read(&self.name, ReadRange::Bounded(head.clone()))
+            .read(&self.name, ReadRange::Bounded(range.clone()))
             .await
             .map_err(|error| self.error(error))?;
         if reply.object_len != self.len {
             return Err(self.error(ReadErrorKind::Replaced));
         }
-        let head = self.check(&head, reply)?;
-        if range.end <= end {
-            return Ok(head);
+        Ok(Fetched { offset: range.start, bytes: self.check(&range, reply)? })
+    }
+
+    /// A part of a range that has been fetched. Only one that began before the first read's bytes and ends in them is copied.
+    pub(super) fn cut(&self, fetched: &Fetched, range: &Range<u64>) -> Bytes {
+        if self.holds(range) {
+            return self.tail.slice(self.in_tail(range.start)..self.in_tail(range.end));
         }
-        let mut whole = BytesMut::from(&head[..]);
+        let at = |offset: u64| usize::try_from(offset - fetched.offset).unwrap_or(usize::MAX);
+        let head = self.missing(range);
+        let bytes = fetched.bytes.slice(at(head.start)..at(head.end));
+        if head.end == range.end {
+            return bytes;
+        }
+        let mut whole = BytesMut::with_capacity(at(range.end) - at(range.start));
+        whole.extend_from_slice(&bytes);
         whole.extend_from_slice(&self.tail[..self.in_tail(range.end)]);
-        Ok(whole.freeze())
+        whole.freeze()
+    }
+
+    /// Whether the first read has brought all of these bytes.
+    pub(super) fn holds(&self, range: &Range<u64>) -> bool {
+        range.start >= self.tail_offset && range.end <= self.len
+    }
+
+    /// The bytes of a range that the first read has not brought.
+    pub(super) fn missing(&self, range: &Range<u64>) -> Range<u64> {
+        if self.holds(range) { range.end..range.end } else { range.start..range.end.min(self.tail_offset) }
     }
 
     fn in_tail(&self, offset: u64) -> usize {
@@ -98,6 +135,7 @@ impl Object {
     }
 
     fn check(&self, range: &Range<u64>, reply: ReadReply) -> Result<Bytes, ReadError> {
+        // Checksums object as well, as to damage: this, and the comparison of lengths, say that opening again helps.
         if let (Some(before), Some(now)) = (&self.version, &reply.version)
             && before != now
         {
@@ -127,13 +165,12 @@ impl Object {
         Ok(())
     }
 
-    /// An empty vector with room for `len` bytes.
-    pub(crate) fn allocate(&self, what: &'static str, len: u64) -> Result<Vec<u8>, ReadError> {
+    /// A buffer of at least `len` bytes.
+    pub(super) fn buffer(&self, what: &'static str, len: u64) -> Result<BytesMut, ReadError> {
         self.allow(what, len)?;
-        let mut bytes = Vec::new();
-        usize::try_from(len).ok().and_then(|len| bytes.try_reserve_exact(len).ok()).ok_or_else(|| {
-            self.error(ReadErrorKind::Memory { what, len, limit: self.options.memory_limit })
-        })?;
-        Ok(bytes)
+        usize::try_from(len)
+            .ok()
+            .and_then(|len| self.buffers.try_take(len))
+            .ok_or_else(|| self.error(ReadErrorKind::Memory { what, len, limit: self.options.memory_limit }))
     }
 }

@@ -22,13 +22,16 @@ pub struct ReadOptions {
     pub max_gap: u64,
     /// Bytes after which a read that joins several ranges ends. Default: 8 MiB.
     pub max_read_len: u64,
-    /// How many reads are under way at the same time. Default: 4.
+    /// How many reads are under way at the same time, or have arrived and wait to be decoded. Default: 4.
     pub reads_in_flight: usize,
-    /// The most bytes that one call allocates for the blobs that it gives back or for an object's whole index; blocks
-    /// of up to 64 MiB each come on top, one for each read under way, and decoded pages of the index, of up to 64 MiB before and a few times
-    /// that after decoding where an object is made to be awkward. Default: 4 GiB.
+    /// The most bytes that one call allocates for the blobs that it gives back or for an object's whole index. What is under way comes
+    /// on top: reads in flight, 1 MiB of blocks (or one of up to 64 MiB) for each thread of the executor and for two more, and decoded pages of the
+    /// index, of up to 64 MiB before and a few times that after decoding where an object is made to be awkward. Default: 4 GiB.
     pub memory_limit: u64,
-    /// Where blocks are decompressed. Default: [`Inline`].
+    /// The most bytes of buffers that a reader keeps for later blocks when the blobs in them have been dropped, instead of
+    /// giving them back to the system and asking for fresh ones. They go with the reader. Default: 32 MiB.
+    pub spare_memory: u64,
+    /// Where blocks and pages are decoded. Default: [`Inline`], which lets go of its thread between blocks.
     pub executor: Arc<dyn Executor>,
 }
 
@@ -40,6 +43,7 @@ impl Default for ReadOptions {
             max_read_len: 8 << 20,
             reads_in_flight: 4,
             memory_limit: 4 << 30,
+            spare_memory: 32 << 20,
             executor: Arc::new(Inline),
         }
     }
@@ -78,6 +82,13 @@ impl ReadOptions {
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: u64) -> Self {
         self.memory_limit = bytes;
+        self
+    }
+
+    /// Sets [`spare_memory`](Self::spare_memory).
+    #[must_use]
+    pub fn with_spare_memory(mut self, bytes: u64) -> Self {
+        self.spare_memory = bytes;
         self
     }
 

@@ -1,68 +1,87 @@
-//! Which reads get a set of blocks: neighbours together, up to a length.
+//! Which reads get a set of frames: neighbours together, up to a length.
 
 use std::ops::Range;
 
-use crate::ReadOptions;
-use crate::format::BlockPlace;
+use super::object::Object;
+use crate::format::{BlockPlace, SKIPPABLE_HEAD, Section};
 
-/// One read, and the blocks that are cut out of it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct PlannedRead {
-    pub(crate) range: Range<u64>,
-    pub(crate) blocks: Vec<BlockPlace>,
+/// Where one frame of an object stands, and what it decodes to.
+pub(super) trait Place {
+    /// What the frame is.
+    fn section(&self) -> Section;
+    /// Its bytes in the object.
+    fn range(&self) -> Range<u64>;
+    /// Bytes that it decodes to.
+    fn decoded_len(&self) -> usize;
+    /// Bytes before the codec's frame.
+    fn head_len(&self) -> usize;
 }
 
-/// Joins blocks, given in ascending order without repetition, into reads.
-pub(crate) fn plan(blocks: impl IntoIterator<Item = BlockPlace>, options: &ReadOptions) -> Vec<PlannedRead> {
-    let mut reads: Vec<PlannedRead> = Vec::new();
-    for block in blocks {
+impl Place for BlockPlace {
+    fn section(&self) -> Section {
+        Section::Block(self.number)
+    }
+    fn range(&self) -> Range<u64> {
+        self.frame_offset..self.frame_end()
+    }
+    fn decoded_len(&self) -> usize {
+        self.block_len
+    }
+    fn head_len(&self) -> usize {
+        0
+    }
+}
+
+/// The place of a page.
+#[derive(Clone, Debug)]
+pub(super) struct PagePlace {
+    pub(super) section: Section,
+    pub(super) number: usize,
+    pub(super) range: Range<u64>,
+    pub(super) decoded_len: usize,
+    pub(super) checksum: u32,
+}
+
+impl Place for PagePlace {
+    fn section(&self) -> Section {
+        self.section
+    }
+    fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+    fn decoded_len(&self) -> usize {
+        self.decoded_len
+    }
+    fn head_len(&self) -> usize {
+        SKIPPABLE_HEAD
+    }
+}
+
+/// One read, and the frames that are cut out of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Joined<P> {
+    pub(super) range: Range<u64>,
+    pub(super) places: Vec<P>,
+}
+
+/// Joins frames, given in ascending order without repetition, into reads. What the first read has brought already is not
+/// joined with anything that it has not: the gap between them would be read for nothing.
+pub(super) fn join<P: Place>(places: impl IntoIterator<Item = P>, object: &Object) -> Vec<Joined<P>> {
+    let options = &object.options;
+    let mut reads: Vec<Joined<P>> = Vec::new();
+    for place in places {
+        let range = place.range();
         match reads.last_mut() {
             Some(read)
-                if block.frame_offset - read.range.end <= options.max_gap
-                    && block.frame_end() - read.range.start <= options.max_read_len =>
+                if range.start.saturating_sub(read.range.end) <= options.max_gap
+                    && range.end - read.range.start <= options.max_read_len
+                    && object.holds(&range) == object.holds(&read.range) =>
             {
-                read.range.end = block.frame_end();
-                read.blocks.push(block);
+                read.range.end = range.end;
+                read.places.push(place);
             }
-            _ => {
-                reads.push(PlannedRead { range: block.frame_offset..block.frame_end(), blocks: vec![block] });
-            }
+            _ => reads.push(Joined { range, places: vec![place] }),
         }
     }
     reads
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn block(number: u64, frame_offset: u64, frame_len: u64) -> BlockPlace {
-        BlockPlace {
-            number,
-            frame_offset,
-            frame_len,
-            stream_offset: 0,
-            block_len: 1,
-            checksum: 0,
-            dictionary: None,
-        }
-    }
-
-    fn ranges(blocks: &[BlockPlace]) -> Vec<(u64, u64)> {
-        let options = ReadOptions::default().with_max_gap(10).with_max_read_len(100);
-        plan(blocks.iter().copied(), &options)
-            .into_iter()
-            .map(|read| (read.range.start, read.range.end))
-            .collect()
-    }
-
-    #[test]
-    fn neighbours_are_joined_over_small_gaps_up_to_a_length() {
-        assert_eq!(ranges(&[block(0, 0, 20), block(1, 20, 20), block(3, 50, 20)]), [(0, 70)]);
-        assert_eq!(ranges(&[block(0, 0, 20), block(3, 31, 20)]), [(0, 20), (31, 51)]);
-        assert_eq!(ranges(&[block(0, 0, 60), block(1, 60, 60)]), [(0, 60), (60, 120)]);
-        assert_eq!(ranges(&[block(0, 0, 500)]), [(0, 500)]);
-        assert_eq!(ranges(&[block(7, 1000, 50), block(8, 1050, 50)]), [(1000, 1100)]);
-        assert!(ranges(&[]).is_empty());
-    }
 }

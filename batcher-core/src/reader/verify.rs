@@ -1,11 +1,13 @@
 //! Reads all of an object and believes nothing.
 
+use std::sync::Arc;
+
 use futures_util::stream::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::batch::Batch;
 use super::{BatchReader, Content, ReadError};
-use crate::format::{Problem, Section};
+use crate::format::{KeyPage, Problem, Section};
 
 /// What was found to be in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ pub struct VerifyReport {
 
 impl BatchReader {
     /// Reads every byte of the object, decodes every block and page, and checks that all agree. Needs no more memory than
-    /// a few blocks and pages.
+    /// a few blocks and pages, and the object's dictionaries.
     ///
     /// # Errors
     ///
@@ -53,19 +55,16 @@ impl BatchReader {
             return Err(self.object.corrupt(problem.at(Section::Header, 0)));
         }
         // Those that no block needs, too.
-        for number in 0..batch.root.dictionaries.len() {
-            batch.dictionary(&self.object, number).await?;
+        let decoders = batch.decoders(&self.object, batch.all_dictionaries()).await?;
+        let planned = batch.all_blocks(&self.object, false);
+        let mut blocks = self.assemble(batch, planned, decoders, Arc::default());
+        while blocks.try_next().await?.is_some() {
+            report.blocks += 1;
         }
-        for page in &batch.root.block_pages {
-            let stream = page.first_stream_offset..page.first_stream_offset + page.stream_bytes;
-            let places = batch.blocks(&self.object, stream).await?;
-            let mut blocks = self.read_blocks(batch, places);
-            while blocks.try_next().await?.is_some() {
-                report.blocks += 1;
-            }
-        }
-        for number in 0..batch.root.key_pages.len() {
-            let page = batch.key_page(&self.object, number).await?;
+        drop(blocks);
+        let numbers = (0..batch.root.key_pages.len()).collect();
+        let mut pages = batch.pages::<KeyPage>(&self.object, numbers, false);
+        while let Some((_, page)) = pages.try_next().await? {
             report.blobs += page.len() as u64;
             for index in 0..page.len() {
                 report.blob_bytes = report.blob_bytes.saturating_add(page.entry(index).len);

@@ -31,13 +31,24 @@ pub(crate) struct Engine {
     pub(crate) early: bool,
     /// Whether blocks are compressed on other threads.
     pub(crate) threads: bool,
-    /// Whether all adaptors stand between the batcher and the store.
-    pub(crate) adapted: bool,
     /// Whether objects have dictionaries.
     pub(crate) dictionaries: bool,
+    /// What stands between the batcher and the store, from the store outwards.
+    pub(crate) adaptors: Vec<Adaptor>,
     pub(crate) epochs: u64,
+    /// Whether a flush that failed is followed by one of the next epoch, which takes the blobs along, instead of being tried again.
+    pub(crate) moves_on: bool,
     /// Where: a store in this world, with an object of somebody else's.
     pub(crate) open: fn(World) -> Opened,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Adaptor {
+    Timeout,
+    Limit,
+    Retry,
+    Meter,
+    Prefix,
 }
 
 pub(crate) type Opened = Pin<Box<dyn Future<Output = Result<Store, String>>>>;
@@ -49,9 +60,10 @@ impl Default for Engine {
             in_parts: true,
             early: false,
             threads: false,
-            adapted: false,
             dictionaries: false,
+            adaptors: Vec::new(),
             epochs: 2,
+            moves_on: false,
             open: memory,
         }
     }
@@ -68,6 +80,9 @@ type Committed = Arc<Mutex<Vec<BatchReceipt>>>;
 const HEALED_AFTER: u32 = 2;
 const TRIES: u32 = 8;
 
+/// Of each epoch of the engine, how many numbers the batcher may use: one for each try.
+const NUMBERS: u64 = 16;
+
 impl Engine {
     pub(crate) fn run(self, world: World) -> Run {
         Box::pin(async move { self.live(&world).await })
@@ -75,7 +90,7 @@ impl Engine {
 
     async fn live(&self, world: &World) -> Result<(), String> {
         let store = (self.open)(world.clone()).await?;
-        let store = if self.adapted { adapted(store, world)? } else { store };
+        let store = self.adaptors.iter().try_fold(store, |store, adaptor| adaptor.around(store, world))?;
         let committed = Committed::default();
         let mut lives = 0;
         loop {
@@ -126,7 +141,7 @@ impl Engine {
             .parts_in_flight(2)
             .build()
             .map_err(|error| error.to_string())?;
-        let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch + 1);
+        let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch / NUMBERS + 1);
         for epoch in first..self.epochs {
             // The operators' own: a flush that dies does not stop them.
             let mut operators =
@@ -137,10 +152,11 @@ impl Engine {
             let mut tries = 0;
             let report = loop {
                 let fired = world.fired().len();
+                let number = epoch * NUMBERS + if self.moves_on { u64::from(tries) } else { 0 };
                 let flushed = if self.early {
-                    world.attempt("flush", batcher.flush_when(epoch, operators.add_all(world))).await
+                    world.attempt("flush", batcher.flush_when(number, operators.add_all(world))).await
                 } else {
-                    world.attempt("flush", batcher.flush(epoch)).await
+                    world.attempt("flush", batcher.flush(number)).await
                 };
                 match flushed {
                     Some(Ok(report)) => break report,
@@ -178,7 +194,7 @@ impl Engine {
         }
         // Shutting down: whatever uploads are left over are given back.
         for _ in 0..TRIES {
-            if let Some(Ok(_)) = world.attempt("last flush", batcher.flush(self.epochs)).await {
+            if let Some(Ok(_)) = world.attempt("last flush", batcher.flush(self.epochs * NUMBERS)).await {
                 break;
             }
         }
@@ -286,18 +302,32 @@ fn memory(world: World) -> Opened {
     })
 }
 
-/// A store as an engine would use it: patient, bounded, counted, and below a prefix.
-fn adapted(store: Store, world: &World) -> Result<Store, String> {
-    let timer = world.timer();
-    let seconds = Duration::from_secs;
-    let policy = RetryPolicy::default()
-        .with_attempts(NonZeroU32::new(3).unwrap())
-        .with_pauses(seconds(1), seconds(20))
-        .with_patience(seconds(600));
-    let store = Timeout::new(store, seconds(60), timer.clone());
-    let store = Retry::new(Limit::new(store, NonZeroUsize::new(2).unwrap()), policy, timer.clone());
-    let store = Prefix::new(Meter::new(store, timer), "node/").map_err(|error| error.to_string())?;
-    Ok(Arc::new(store))
+impl Adaptor {
+    /// From the store outwards, as an engine would stack them: patient, bounded, counted, and below a prefix.
+    pub(crate) const ALL: [Self; 5] = [Self::Timeout, Self::Limit, Self::Retry, Self::Meter, Self::Prefix];
+
+    /// Whether it waits by a timer.
+    pub(crate) fn pauses(self) -> bool {
+        matches!(self, Self::Timeout | Self::Retry)
+    }
+
+    fn around(self, store: Store, world: &World) -> Result<Store, String> {
+        let timer = world.timer();
+        let seconds = Duration::from_secs;
+        Ok(match self {
+            Self::Timeout => Arc::new(Timeout::new(store, seconds(60), timer)),
+            Self::Limit => Arc::new(Limit::new(store, NonZeroUsize::new(2).unwrap())),
+            Self::Retry => {
+                let policy = RetryPolicy::default()
+                    .with_attempts(NonZeroU32::new(3).unwrap())
+                    .with_pauses(seconds(1), seconds(20))
+                    .with_patience(seconds(600));
+                Arc::new(Retry::new(store, policy, timer))
+            }
+            Self::Meter => Arc::new(Meter::new(store, timer)),
+            Self::Prefix => Arc::new(Prefix::new(store, "node/").map_err(|error| error.to_string())?),
+        })
+    }
 }
 
 /// How many answers held other bytes than the store, or another version; one that breaks off does not.

@@ -1,15 +1,9 @@
 //! Content to store and to encode, the same in every run and on every machine.
 
-/// Blocks to encode, of three kinds and any length up to a longest one: for suites, and for tests of a codec's own.
-///
-/// ```
-/// use batcher_testkit::conformance::Corpus;
-/// let corpus = Corpus::new(1 << 20);
-/// assert_eq!(corpus.rows(100).len(), 100);
-/// assert_eq!(corpus.kinds(7).map(|(name, block)| (name, block.len())), [("zeros", 7), ("rows", 7), ("noise", 7)]);
-/// ```
+/// Blocks to encode, of three kinds and any length up to a longest one. Digests of frames that codecs keep in their
+/// repositories are of these bytes: they must never change, as those of [`BlobKind`](crate::corpus::BlobKind) may.
 #[derive(Clone)]
-pub struct Corpus {
+pub(crate) struct Corpus {
     zeros: Vec<u8>,
     rows: Vec<u8>,
     noise: Vec<u8>,
@@ -17,38 +11,22 @@ pub struct Corpus {
 
 impl Corpus {
     /// Blocks of up to `max_len` bytes, which takes three times that.
-    #[must_use]
-    pub fn new(max_len: usize) -> Self {
+    pub(crate) fn new(max_len: usize) -> Self {
         Self { zeros: vec![0; max_len], rows: make_rows(max_len), noise: Noise::new(2).bytes(max_len) }
     }
 
     /// Rows as a stream processor keeps them, which compress to about half.
-    ///
-    /// # Panics
-    ///
-    /// Where `len` is more than the longest, here and below.
-    #[must_use]
-    pub fn rows(&self, len: usize) -> &[u8] {
+    pub(crate) fn rows(&self, len: usize) -> &[u8] {
         &self.rows[..len]
     }
 
     /// Bytes that do not compress.
-    ///
-    /// # Panics
-    ///
-    /// As [`rows`](Self::rows).
-    #[must_use]
-    pub fn noise(&self, len: usize) -> &[u8] {
+    pub(crate) fn noise(&self, len: usize) -> &[u8] {
         &self.noise[..len]
     }
 
     /// One block of each kind, with the kind's name; zeros compress to next to nothing.
-    ///
-    /// # Panics
-    ///
-    /// As [`rows`](Self::rows).
-    #[must_use]
-    pub fn kinds(&self, len: usize) -> [(&'static str, &[u8]); 3] {
+    pub(crate) fn kinds(&self, len: usize) -> [(&'static str, &[u8]); 3] {
         [("zeros", &self.zeros[..len]), ("rows", self.rows(len)), ("noise", self.noise(len))]
     }
 }

@@ -59,7 +59,8 @@
 //! ```
 //!
 //! [`sink`] and [`codec`](codec()) check all rules and give a [`Report`] instead of panicking; [`SinkRule::find`] and
-//! [`CodecRule::find`] give one rule. [`sink_rules`] and [`codec_rules`] list them with a sentence on each.
+//! [`CodecRule::find`] give one rule. [`sink_rules`] and [`codec_rules`] list them with a sentence on each, in the order in
+//! which they are best mended: one mistake often breaks several.
 //!
 //! # Capabilities
 //!
@@ -91,6 +92,5 @@ mod sink;
 pub(crate) mod unmet;
 
 pub use codec::{AllocationProbe, CodecOptions, CodecRule, codec, codec_rules, frame_digests};
-pub use corpus::Corpus;
 pub use report::{Finding, Report, Verdict};
 pub use sink::{SinkOptions, SinkRule, sink, sink_rules};

@@ -61,6 +61,40 @@ type Tell = Box<dyn Fn(&Progress) + Sync + Send>;
 /// report.assert_clean();
 /// assert!(report.cases() > 20);
 /// ```
+///
+/// A flush, with everything wrapped that it calls, so that all can go wrong:
+///
+/// ```
+/// use batcher_codecs::{Lz4, registry};
+/// use batcher_core::{BatchReader, Batcher, Inline};
+/// use batcher_testkit::{Exploration, FaultKind::*, MemoryStore, World};
+///
+/// async fn flush(world: World) -> Result<(), Box<dyn std::error::Error>> {
+///     let store = world.store(MemoryStore::new()); // Or a store of one's own.
+///     let batcher = Batcher::builder(world.codec(Lz4::default()), store.clone());
+///     let mut batcher = batcher.executor(world.executor(Inline)).build()?;
+///     batcher.add("counts", "1")?;
+///     world.wrote("counts", "1");
+///     let report = loop {
+///         match world.attempt("flush", batcher.flush(7)).await {
+///             Some(Ok(report)) => break report,
+///             _ => world.judge_held(batcher.len()),
+///         }
+///         world.heal();
+///     };
+///     world.acknowledged();
+///     world.settle().await;
+///     let inner = store.inner().clone();
+///     let reader = BatchReader::open(inner, &report.receipts[0].object, &registry()).await?;
+///     world.judge_read(reader.get("counts").await?.map(|blob| ("counts", blob)));
+///     Ok(())
+/// }
+///
+/// let never = [ListMisses, ListRepeats, ListReversed, ListBreaksOff, Oversleeps, ClockJumps];
+/// let no_process = [CrashBefore, CrashAfter];
+/// // What is put is read back only after an answer that left its outcome open: reads go wrong in pairs alone.
+/// Exploration::new(flush).without(never).without(no_process).depth(2).run().assert_clean();
+/// ```
 #[must_use]
 pub struct Exploration<S> {
     scenario: S,
@@ -107,14 +141,25 @@ where
         }
     }
 
-    /// The kinds of faults. One that comes about in no run fails the exploration: leave out what cannot happen to the
-    /// scenario with [`without`](Self::without).
+    /// The kinds of faults. Default: all that are [survivable](FaultKind::survivable). One that comes about in no run fails
+    /// the exploration: leave out what cannot happen to the scenario with [`without`](Self::without).
     pub fn faults(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
         self.kinds = kinds.into_iter().collect();
         self
     }
 
-    /// Leaves out kinds of faults.
+    /// Leaves out kinds of faults, as those that cannot happen to a scenario:
+    ///
+    /// | where it | nothing comes of |
+    /// | --- | --- |
+    /// | has no [`World::process`] | [`CrashBefore`](FaultKind::CrashBefore), [`CrashAfter`](FaultKind::CrashAfter) |
+    /// | has no [`World::attempt`] either | `Cancel`, `Hang`, `HangAfter`, `PanicBefore`, `PanicAfter` |
+    /// | only replaces | `OwnExists`, `PhantomExists` |
+    /// | reads nothing through a wrapped store | `ShortRead`, `FlipBit`, `ZeroedRead`, `Misdirected`, `Stale`, `Absent` |
+    /// | lists nothing there | `ListMisses`, `ListRepeats`, `ListReversed`, `ListBreaksOff` |
+    /// | wraps no codec | `CodecFails`, `CodecPanics`, `CodecLies` |
+    /// | wraps no executor | `JobDropped`, `JobLate`, `ExecutorPanics` |
+    /// | pauses on no [`World::timer`] | `Oversleeps`, `ClockJumps` |
     pub fn without(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
         let out: Vec<_> = kinds.into_iter().collect();
         self.kinds = self.kinds.iter().copied().filter(|kind| !out.contains(kind)).collect();

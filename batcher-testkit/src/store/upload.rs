@@ -4,13 +4,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use batcher_core::{BlobStore, MultipartUpload, Operation, Payload, PutMode, StoreError, StoreErrorKind};
+use batcher_core::{
+    BlobStore, MultipartUpload, Operation, Outcome, Payload, PutMode, StoreError, StoreErrorKind,
+};
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::lock::Mutex as AsyncMutex;
 
 use super::FaultStore;
 use super::call::{StoreCall, nothing_to_tear};
 use crate::fault::CallInfo;
+use crate::judge::Judge;
 use crate::world::Upload;
 
 type Shared = Arc<AsyncMutex<Box<dyn MultipartUpload>>>;
@@ -27,6 +30,8 @@ pub(super) struct FaultUpload<S> {
     parts: Arc<Mutex<Vec<Option<Payload>>>>,
     /// Whether the wrapped store was never told of a part.
     lost_part: bool,
+    /// Whether completion was asked for and nobody knows what came of it.
+    in_doubt: bool,
 }
 
 impl<S> fmt::Debug for FaultUpload<S> {
@@ -47,7 +52,16 @@ impl<S: BlobStore + 'static> FaultUpload<S> {
         mode: PutMode,
     ) -> Self {
         let inner = Arc::new(AsyncMutex::new(inner));
-        Self { store, id, inner, name: name.to_owned(), mode, parts: Arc::default(), lost_part: false }
+        Self {
+            store,
+            id,
+            inner,
+            name: name.to_owned(),
+            mode,
+            parts: Arc::default(),
+            lost_part: false,
+            in_doubt: false,
+        }
     }
 
     fn call(&self, operation: Operation, len: u64) -> StoreCall {
@@ -122,16 +136,19 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
         };
         // What was asked to become an object must be let be until it is known not to.
         self.change(|upload| upload.excused = true);
+        self.in_doubt = true;
         let completed = call.run(effect.boxed(), nothing_to_tear).await;
-        if let Err(error) = &completed
-            && error.outcome() == batcher_core::Outcome::NotApplied
-        {
+        self.in_doubt = completed.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown);
+        if completed.is_err() && !self.in_doubt {
             self.change(|upload| upload.excused = false);
         }
         completed
     }
 
     async fn abort(&mut self) -> Result<(), StoreError> {
+        if self.in_doubt && self.store.world.state().ledger(self.store.index).current(&self.name).is_none() {
+            self.store.world.report(Judge::AbortedInDoubt, format!("of {:?}", self.name));
+        }
         let call = self.call(Operation::AbortMultipart, 0);
         let (inner, taking) = (Arc::clone(&self.inner), call.clone());
         let (store, id) = (self.store.clone(), self.id);

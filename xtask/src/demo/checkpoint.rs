@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use batcher::{
     AddError, BatchHandle, BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, Codec, Lz4,
-    Meter, Payload, Prefix, PutMode, Raw, ReadOptions, ReadRange, Readings, StoreError, TokioTimer, Zstd,
-    default_name, open_url, registry,
+    Meter, Payload, Prefix, PutMode, Raw, ReadOptions, ReadRange, Readings, StoreError, ThreadPool,
+    TokioTimer, Zstd, default_name, open_url, registry,
 };
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use super::job::Job;
 use super::message::{Restored, Saved};
 use super::options::{CodecName, Plan};
-use super::pool::Pool;
 use crate::failure::Failure;
 
 /// What makes a checkpoint complete.
@@ -38,7 +37,7 @@ pub(super) struct Checkpoints {
     store: Arc<dyn BlobStore>,
     readings: Readings,
     batcher: Batcher<Arc<dyn BlobStore>>,
-    pool: Pool,
+    pool: ThreadPool,
     threads: usize,
     keep: u64,
 }
@@ -51,7 +50,7 @@ impl Checkpoints {
         let readings = meter.readings();
         let store: Arc<dyn BlobStore> = Arc::new(meter);
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let pool = Pool::new(threads);
+        let pool = ThreadPool::new(threads)?;
         let batcher = Batcher::builder(codec(plan.codec)?, Arc::clone(&store))
             .writer(format!("worker-{life}"))
             .naming(|id, codec| format!("batches/{}", default_name(id, codec)))

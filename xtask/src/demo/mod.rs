@@ -5,10 +5,11 @@ mod job;
 mod kill;
 mod message;
 mod options;
-mod pool;
 mod report;
 mod supervisor;
 mod worker;
+
+// For the bench, until the library has a pool of its own.
 
 use std::ffi::OsString;
 use std::fs;

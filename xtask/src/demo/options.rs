@@ -1,16 +1,15 @@
 //! What the command line says.
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::*;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::kill::KillAt;
+use crate::arguments::{UsageError, in_target, number, store_option, store_url, value};
 
 pub(super) const HELP: &str = "\
 Runs a stateful job over NEXMark events twice: once without interruption, and once with checkpoints, in a process that is
@@ -108,22 +107,6 @@ pub(super) struct Options {
     pub(super) directory: Option<PathBuf>,
 }
 
-/// What is wrong with the arguments.
-#[derive(Debug)]
-pub(super) struct UsageError(String);
-
-impl Display for UsageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<lexopt::Error> for UsageError {
-    fn from(error: lexopt::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl Options {
     /// `None` where help is asked for.
     pub(super) fn parse(arguments: Vec<OsString>) -> Result<Option<Self>, UsageError> {
@@ -154,7 +137,8 @@ impl Options {
             return Err(UsageError(format!("--every {every} is more than --events {events}")));
         }
         let is_default = store.is_none();
-        let (store, directory) = store_url(store.unwrap_or_else(default_store))?;
+        let (store, directory) =
+            worker_store(&store.unwrap_or_else(|| in_target("demo-state").display().to_string()))?;
         // A run never meets the objects of another. The default directory is emptied before.
         let prefix = if is_default { String::new() } else { format!("demo-{}-{seed}/", now.as_secs()) };
         let plan = Plan { events, every, codec, store, store_options, prefix, keep, seed };
@@ -166,50 +150,13 @@ impl Options {
     }
 }
 
-fn default_store() -> String {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    workspace.join("target/demo-state").display().to_string()
-}
-
 /// The URL of the store and, where that is a directory, its path.
-fn store_url(store: String) -> Result<(String, Option<PathBuf>), UsageError> {
-    if !store.contains("://") {
-        let path = std::path::absolute(&store)
-            .map_err(|error| UsageError(format!("--store {store:?} is not a directory: {error}")))?;
-        let url = Url::from_directory_path(&path)
-            .map_err(|()| UsageError(format!("--store {store:?} is not a directory")))?;
-        return Ok((url.into(), Some(path)));
+fn worker_store(store: &str) -> Result<(String, Option<PathBuf>), UsageError> {
+    let (url, directory) = store_url(store)?;
+    if url.starts_with("memory:") {
+        return Err(UsageError("--store memory:// would die with the worker; choose another".to_owned()));
     }
-    let url = Url::parse(&store).map_err(|error| UsageError(format!("--store {store:?}: {error}")))?;
-    match url.scheme() {
-        "memory" => Err(UsageError("--store memory:// would die with the worker; choose another".to_owned())),
-        "file" => {
-            let path = url.to_file_path();
-            let path = path.map_err(|()| UsageError(format!("--store {store:?} is not a directory")))?;
-            Ok((store, Some(path)))
-        }
-        _ => Ok((store, None)),
-    }
-}
-
-fn value<T: FromStr<Err: Display>>(parser: &mut lexopt::Parser, option: &str) -> Result<T, UsageError> {
-    let text = parser.value()?.string()?;
-    text.parse().map_err(|error| UsageError(format!("{option} {text:?}: {error}")))
-}
-
-fn number(parser: &mut lexopt::Parser, option: &str, least: u64) -> Result<u64, UsageError> {
-    let number = value(parser, option)?;
-    if number < least {
-        return Err(UsageError(format!("{option} {number}: must be at least {least}")));
-    }
-    Ok(number)
-}
-
-fn store_option(text: &str) -> Result<(String, String), UsageError> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| UsageError(format!("--store-option {text:?}: must be KEY=VALUE")))?;
-    Ok((key.to_owned(), value.to_owned()))
+    Ok((url, directory))
 }
 
 fn kill_points(list: &str) -> Result<Vec<KillAt>, UsageError> {

@@ -1,12 +1,12 @@
 //! What the command line says.
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
 use super::server::{SERVERS, Server};
+use crate::arguments::{UsageError, in_target};
 
 pub(super) const HELP: &str = "\
 Runs real object stores on this machine, without containers, and tells tests where they are. They are installed at first
@@ -42,22 +42,6 @@ pub(super) struct Options {
     pub(super) command: Vec<OsString>,
 }
 
-/// What is wrong with the arguments.
-#[derive(Debug)]
-pub(super) struct UsageError(String);
-
-impl Display for UsageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<lexopt::Error> for UsageError {
-    fn from(error: lexopt::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl Options {
     /// `None` where help is asked for.
     pub(super) fn parse(mut arguments: Vec<OsString>) -> Result<Option<Self>, UsageError> {
@@ -80,17 +64,12 @@ impl Options {
                 other => return Err(other.unexpected().into()),
             }
         }
-        let cache = cache.unwrap_or_else(default_cache);
+        let cache = cache.unwrap_or_else(|| in_target("stores"));
         // The servers run in a directory of their own.
         let cache = std::path::absolute(&cache)
             .map_err(|error| UsageError(format!("--cache {}: {error}", cache.display())))?;
         Ok(Some(Self { servers, available, cache, command }))
     }
-}
-
-fn default_cache() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    workspace.join("target/stores")
 }
 
 /// The servers of these names, each once, in their own order.

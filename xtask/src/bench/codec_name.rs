@@ -1,0 +1,32 @@
+//! The codecs that are compared.
+
+use std::str::FromStr;
+
+/// A codec that compresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CodecName {
+    Lz4,
+    Zstd,
+}
+
+impl CodecName {
+    pub(crate) const ALL: [Self; 2] = [Self::Lz4, Self::Zstd];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+impl FromStr for CodecName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|codec| codec.name() == name)
+            .ok_or_else(|| "must be lz4 or zstd".to_owned())
+    }
+}
