@@ -42,12 +42,59 @@ mod lz4 {
 
 #[cfg(feature = "zstd")]
 mod zstd {
+    use std::sync::{Arc, LazyLock};
+
     use super::*;
     use batcher_codecs::Zstd;
+    use batcher_core::CodecRegistry;
 
     codec_conformance!(default_level, |rule| check(rule, Zstd::default, &digests::ZSTD));
     codec_conformance!(fast, |rule| check(rule, || Zstd::new(-7).unwrap(), &[]));
     codec_conformance!(level_3, |rule| check(rule, || Zstd::new(3).unwrap(), &[]));
+    codec_conformance!(with_dictionary, |rule| {
+        let options = CodecOptions::default()
+            .with_registry(CodecRegistry::new().with(learned()))
+            .with_allocation_budget(|work| allocation_counter::measure(work).bytes_max, BUDGET);
+        rule.check(learned, &options)
+    });
+
+    /// With what rows have in common.
+    fn learned() -> Arc<dyn Codec> {
+        static DICTIONARY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+            let samples: Vec<&[u8]> = blocks::rows(200_000).chunks(400).collect();
+            Zstd::default().train_dictionary(&samples, 4096).unwrap()
+        });
+        Zstd::default().with_dictionary(&DICTIONARY).unwrap()
+    }
+
+    #[test]
+    fn a_dictionary_is_of_use_and_needed() {
+        let block = &blocks::rows(300_000)[250_000..251_000];
+        let (plain, with) = (encode(&Zstd::default(), block), encode(&learned(), block));
+        assert!(with.len() * 10 < plain.len() * 9, "{} {}", with.len(), plain.len());
+        let missing = Zstd::default().decode(&with, &mut [0; 1000]);
+        assert!(matches!(missing, Err(CodecError::Malformed { .. })));
+        // What needs none is decoded all the same.
+        let mut decoded = [0; 1000];
+        learned().decode(&plain, &mut decoded).unwrap();
+        assert!(decoded == *block);
+    }
+
+    #[test]
+    fn what_is_no_dictionary_is_refused() {
+        for bytes in [&b""[..], b"rows", b"\x37\xa4\x30\xec", b"\x37\xa4\x30\xec\x01\0\0\0rows"] {
+            let refused = Zstd::default().with_dictionary(bytes);
+            assert!(matches!(refused, Err(CodecError::Malformed { .. })), "{bytes:x?}");
+        }
+        let unknown = Raw.with_dictionary(b"rows");
+        assert!(matches!(unknown, Err(CodecError::NoDictionaries)));
+        assert!(Raw.train_dictionary(&[b"rows"], 1000).is_none());
+        for samples in [&[][..], &[&b"rows"[..]; 3]] {
+            assert!(Zstd::default().train_dictionary(samples, 1000).is_none());
+        }
+        assert!(Zstd::default().train_dictionary(&[blocks::rows(400); 500], 255).is_none(), "too short");
+    }
+
     codec_conformance!(level_9, |rule| check(rule, || Zstd::new(9).unwrap(), &[]));
 }
 

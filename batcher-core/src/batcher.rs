@@ -66,7 +66,7 @@ pub struct Batcher<S> {
 pub(crate) struct Begun {
     pub(crate) id: BatchId,
     pub(crate) object: String,
-    pub(crate) stream: Stream,
+    pub(crate) stream: Option<Stream>,
 }
 
 impl<S> Drop for Batcher<S> {
@@ -251,7 +251,7 @@ impl<S: BlobStore> Batcher<S> {
             return Ok(());
         }
         let (id, object, stream) = match begun {
-            Some(Begun { id, object, stream }) => (id, object, Some(stream)),
+            Some(Begun { id, object, stream }) => (id, object, stream),
             None => {
                 let (id, object) = self.name(epoch)?;
                 self.unseal();

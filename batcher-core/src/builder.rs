@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicUsize;
 use futures_util::task::AtomicWaker;
 use thiserror::Error;
 
-use crate::batch::{Backlog, Buffers, Encoding, Intake, Segments, SpareRuns};
+use crate::batch::{Backlog, Buffers, Encoding, Intake, SampleLimits, Segments, SpareRuns};
 use crate::delivery::DeliveryConfig;
 use crate::{
     BatchId, Batcher, BlobStore, Codec, CodecId, Executor, Inline, MAX_BLOCK_LEN, MAX_CODEC_PARAMS,
-    MAX_WRITER_LEN, Naming, Operation, PutMode, StoreError, check_name, default_name,
+    MAX_DICTIONARY_LEN, MAX_WRITER_LEN, Naming, Operation, PutMode, StoreError, check_name, default_name,
 };
 
 /// Sets up a [`Batcher`]; made by [`Batcher::builder`].
@@ -26,6 +26,7 @@ pub struct BatcherBuilder<C, S> {
     backlog: Option<usize>,
     idle_memory: usize,
     flush_threshold: u64,
+    dictionary_len: usize,
     delivery: DeliveryConfig,
     executor: Arc<dyn Executor>,
 }
@@ -54,6 +55,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
             backlog: None,
             idle_memory: 64 << 20,
             flush_threshold: 8 << 20,
+            dictionary_len: 0,
             delivery: DeliveryConfig {
                 mode: PutMode::Create,
                 multipart_threshold: 8 << 20,
@@ -125,6 +127,23 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         self
     }
 
+    /// The longest dictionary in bytes, up to [`MAX_DICTIONARY_LEN`], that is trained from the first small blobs of each batch and
+    /// stored in its object; 0, the default, for none. With one, short blocks of blobs that are alike compress about as well as
+    /// long ones, so that a single blob is read with far fewer bytes. 4 KiB were best in most that was measured (`docs/PERFORMANCE.md`), and longer ones
+    /// take longer to train.
+    ///
+    /// Of codecs that know no dictionaries, of batches that are too short for one, and where it would not pay for itself
+    /// on the blobs that it is trained from, objects have none. Blobs of a [block's length](Self::block_len) and more
+    /// are compressed without. Objects with a dictionary cannot be read by versions of this library before it knew them, which say so.
+    ///
+    /// Blocks wait until the dictionary is trained: when blobs of 32 times its length are there, or of 1 MiB where that is
+    /// less, and else in the flush; [`Batcher::flush_when`] uploads nothing before. A copy of those blobs and the
+    /// dictionary come on top of the [memory limit](Self::memory_limit).
+    pub fn dictionary(mut self, bytes: usize) -> Self {
+        self.dictionary_len = bytes;
+        self
+    }
+
     /// Length in bytes over which an object goes up in parts, where the store can do that. Default: 8 MiB.
     pub fn multipart_threshold(mut self, bytes: u64) -> Self {
         self.delivery.multipart_threshold = bytes;
@@ -165,6 +184,10 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
         if params.len() > MAX_CODEC_PARAMS {
             return Err(ConfigError::CodecParamsTooLong { len: params.len(), limit: MAX_CODEC_PARAMS });
         }
+        if self.dictionary_len > MAX_DICTIONARY_LEN {
+            let (len, limit) = (self.dictionary_len, MAX_DICTIONARY_LEN);
+            return Err(ConfigError::DictionaryTooLong { len, limit });
+        }
         if self.codec.id() == CodecId::LZ4_BLOCK {
             return Err(ConfigError::ReadOnlyCodec);
         }
@@ -192,7 +215,9 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
             closed_block: AtomicWaker::new(),
             held: AtomicUsize::new(0),
         });
-        let intake = Intake::new(encoding, self.block_len, self.memory_limit);
+        let sample = SampleLimits { dictionary_len: self.dictionary_len, block_len: self.block_len };
+        let sample = (sample.dictionary_len > 0).then_some(sample);
+        let intake = Intake::new(encoding, self.block_len, self.memory_limit, sample);
         Ok(Batcher::new(intake, self.store, self.writer, self.naming, self.flush_threshold, self.delivery))
     }
 }
@@ -221,6 +246,14 @@ pub enum ConfigError {
     #[error("codec parameters of {len} bytes, over the limit of {limit}")]
     CodecParamsTooLong {
         /// Their length in bytes.
+        len: usize,
+        /// The longest possible.
+        limit: usize,
+    },
+    /// The dictionary's length is over the format's limit.
+    #[error("dictionary of {len} bytes, over the limit of {limit}")]
+    DictionaryTooLong {
+        /// The length asked for.
         len: usize,
         /// The longest possible.
         limit: usize,

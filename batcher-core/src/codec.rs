@@ -158,6 +158,25 @@ pub trait Codec: fmt::Debug + Send + Sync {
     /// [`CodecError::WrongLength`] where it holds more or fewer bytes than `block`. What `block` holds afterwards
     /// is then unspecified.
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError>;
+
+    /// Trains a dictionary of at most `longest` bytes from blobs that are alike: what small blocks can refer to besides
+    /// themselves. `None`, as by default, where the codec knows no dictionaries or finds none. The same samples must always
+    /// give the same dictionary.
+    fn train_dictionary(&self, samples: &[&[u8]], longest: usize) -> Option<Vec<u8>> {
+        let _ = (samples, longest);
+        None
+    }
+
+    /// This codec with a dictionary, for frames that are encoded and decoded with it. The dictionary is digested once and not
+    /// for each block, and frames are not longer than [`max_frame_len`](Codec::max_frame_len) of the codec without. Whatever bytes it is given, it must neither panic nor, in decoding, fail to be [total](Codec#contract).
+    ///
+    /// # Errors
+    ///
+    /// [`CodecError::NoDictionaries`], as by default, and [`CodecError::Malformed`] where the bytes are no dictionary.
+    fn with_dictionary(&self, dictionary: &[u8]) -> Result<Arc<dyn Codec>, CodecError> {
+        let _ = dictionary;
+        Err(CodecError::NoDictionaries)
+    }
 }
 
 /// Appends the frame of `block` to `out`.
@@ -198,6 +217,12 @@ impl<C: Codec + ?Sized> Codec for Arc<C> {
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
         (**self).decode(frame, block)
     }
+    fn train_dictionary(&self, samples: &[&[u8]], longest: usize) -> Option<Vec<u8>> {
+        (**self).train_dictionary(samples, longest)
+    }
+    fn with_dictionary(&self, dictionary: &[u8]) -> Result<Arc<dyn Codec>, CodecError> {
+        (**self).with_dictionary(dictionary)
+    }
 }
 
 /// Why a block could not be encoded or a frame not be decoded.
@@ -226,6 +251,9 @@ pub enum CodecError {
         /// What is wrong with them.
         reason: &'static str,
     },
+    /// The codec knows no dictionaries.
+    #[error("the codec knows no dictionaries")]
+    NoDictionaries,
     /// What is to be encoded is larger than the format can hold.
     #[error("{what} of {len} bytes, over the limit of {limit}")]
     TooLarge {

@@ -2,9 +2,10 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
-use crate::batch::{EncodedBlock, header};
+use crate::batch::{Choice, EncodedBlock, header, poll_all};
 use crate::batcher::Begun;
 use crate::delivery::Stream;
 use crate::pending::Route;
@@ -12,6 +13,8 @@ use crate::{Batcher, BlobStore, FlushError, FlushReport};
 
 enum Event {
     Complete,
+    /// Whether the object will have dictionaries, which its first bytes say.
+    Decided(bool),
     Encoded(EncodedBlock),
 }
 
@@ -59,15 +62,20 @@ impl<S: BlobStore> Batcher<S> {
             let Self { store, delivery: config, metrics, intake, early, carried, .. } = self;
             let route = Route { store, config, metrics, encoding: intake.encoding() };
             let mut delivery = route.delivery(&object, early);
-            let mut stream = Stream::new(header(&id, intake.encoding()), &delivery);
+            let choices: Vec<Arc<Choice>> = carried.choices.iter().cloned().chain(intake.choice()).collect();
+            let mut stream: Option<Stream> = None;
             let mut complete = pin!(complete);
             let mut stalled = false;
             loop {
-                let next = stream.frames().len();
+                let next = stream.as_ref().map(|stream| stream.frames().len());
                 let event = poll_fn(|context| {
                     if complete.as_mut().poll(context).is_ready() {
                         return Poll::Ready(Event::Complete);
                     }
+                    let Some(next) = next else {
+                        let decided = poll_all(&choices, context);
+                        return decided.map(|dictionaries| Event::Decided(!dictionaries.is_empty()));
+                    };
                     while !stalled {
                         if let Some(block) = carried.blocks.get(next) {
                             match block.poll_encoded(context) {
@@ -82,9 +90,18 @@ impl<S: BlobStore> Batcher<S> {
                     }
                     Poll::Pending
                 });
-                match stream.go_on_during(&mut delivery, event).await {
-                    Event::Complete => break,
-                    Event::Encoded(encoded) => stream.take(encoded, &mut delivery).await,
+                let event = match &mut stream {
+                    Some(stream) => stream.go_on_during(&mut delivery, event).await,
+                    None => event.await,
+                };
+                match (event, &mut stream) {
+                    (Event::Complete, _) => break,
+                    (Event::Encoded(encoded), Some(stream)) => stream.take(encoded, &mut delivery).await,
+                    (Event::Encoded(_), None) => {}
+                    (Event::Decided(with_dictionaries), _) => {
+                        let header = header(&id, with_dictionaries, intake.encoding());
+                        stream = Some(Stream::new(header, &delivery));
+                    }
                 }
             }
             stream

@@ -36,7 +36,10 @@ pub use builder::{BatcherBuilder, ConfigError};
 pub use codec::{Codec, CodecError, CodecId, MAX_CODEC_PARAMS};
 pub use executor::{Executor, Inline, Job};
 pub use flush_error::{FlushError, FlushErrorKind};
-pub use format::{Corruption, FORMAT_VERSION, MAX_BLOCK_LEN, MAX_KEY_LEN, MAX_WRITER_LEN, Problem, Section};
+pub use format::{
+    Corruption, FORMAT_VERSION, MAX_BLOCK_LEN, MAX_DICTIONARY_LEN, MAX_KEY_LEN, MAX_WRITER_LEN, Problem,
+    Section,
+};
 pub use id::{BatchId, Naming, default_name};
 pub use metrics::{BatchMetrics, BatchMetricsSnapshot};
 pub use name::{MAX_NAME_LEN, check_name};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use futures_channel::oneshot;
 
-use crate::batch::{Block, Cut, Encoding, Sealed, header, seal};
+use crate::batch::{
+    Block, Cut, Dictionary, EncodedBlock, Encoding, LaneRuns, Sealed, header, poll_all, seal,
+};
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
 
@@ -71,11 +73,12 @@ impl Pending {
     ) -> Result<BatchReceipt, FlushErrorKind> {
         let mut delivery = route.delivery(&self.object, &mut self.attempts);
         if matches!(self.stage, Stage::Encoding) {
+            let dictionaries = poll_fn(|context| poll_all(&self.cut.choices, context)).await;
             let mut begun = match stream {
                 Some(begun) => begun,
                 None => {
                     delivery.clear_away().await;
-                    Stream::new(header(&self.id, route.encoding), &delivery)
+                    Stream::new(header(&self.id, !dictionaries.is_empty(), route.encoding), &delivery)
                 }
             };
             if let Err(error) = encode(&self.cut.blocks, route.encoding, &mut begun, &mut delivery).await {
@@ -83,7 +86,15 @@ impl Pending {
                 delivery.clear_away().await;
                 return Err(FlushErrorKind::Encode(error));
             }
-            self.stage = Stage::Indexing(index(&self.cut, &begun, &self.id, &self.object, route.encoding));
+            let index = Index {
+                lanes: self.cut.lanes.clone(),
+                blobs: self.cut.blobs,
+                frames: begun.frames().to_vec(),
+                dictionaries,
+                id: self.id.clone(),
+                object: self.object.clone(),
+            };
+            self.stage = Stage::Indexing(index.make(route.encoding));
             stream = Some(begun);
         }
         if let Stage::Indexing(answered) = &mut self.stage {
@@ -136,27 +147,32 @@ async fn encode<S: BlobStore>(
     Ok(())
 }
 
-/// Has the object indexed.
-fn index(
-    cut: &Cut,
-    stream: &Stream,
-    id: &BatchId,
-    object: &str,
-    encoding: &Arc<Encoding>,
-) -> oneshot::Receiver<Result<Sealed, CodecError>> {
-    let (answer, answered) = oneshot::channel();
-    let (lanes, blobs) = (cut.lanes.clone(), cut.blobs);
-    let (frames, context) = (stream.frames().to_vec(), Arc::clone(encoding));
-    let (id, object) = (id.clone(), object.to_owned());
-    let job = move || {
-        let seal = || seal(&lanes, blobs, &frames, &id, object, &context);
-        let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
-        // Before the answer: whoever gets it wants the memory back.
-        drop((lanes, frames));
-        // Nobody waits any longer where the batch was discarded meanwhile.
-        let _ = answer.send(sealed);
-    };
-    // Where the executor panics, the job is dropped, and the answer with it.
-    let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
-    answered
+/// What an object is made of.
+struct Index {
+    lanes: Vec<LaneRuns>,
+    blobs: u64,
+    frames: Vec<EncodedBlock>,
+    dictionaries: Vec<Arc<Dictionary>>,
+    id: BatchId,
+    object: String,
+}
+
+impl Index {
+    /// Has the object indexed.
+    fn make(self, encoding: &Arc<Encoding>) -> oneshot::Receiver<Result<Sealed, CodecError>> {
+        let (answer, answered) = oneshot::channel();
+        let context = Arc::clone(encoding);
+        let job = move || {
+            let Self { lanes, blobs, frames, dictionaries, id, object } = self;
+            let seal = || seal(&lanes, blobs, &frames, &dictionaries, &id, object, &context);
+            let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
+            // Before the answer: whoever gets it wants the memory back.
+            drop((lanes, frames, dictionaries));
+            // Nobody waits any longer where the batch was discarded meanwhile.
+            let _ = answer.send(sealed);
+        };
+        // Where the executor panics, the job is dropped, and the answer with it.
+        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
+        answered
+    }
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use batcher_codecs::{Raw, registry};
+use batcher_codecs::{Raw, Zstd, registry};
 use batcher_core::{
     BatchReader, BlobSource, ObjectPart, ReadOptions, ReadPlan, ReadRange, ReadReply, StoreError,
 };
@@ -191,6 +191,34 @@ fn pages_are_planned_first_and_a_plan_is_data() {
     assert_eq!(serde_json::from_str::<ReadPlan>(&text).unwrap(), plan);
     assert_eq!(format!("{plan}").lines().count(), 1);
     assert_eq!(format!("{plan:#}").lines().count(), 1 + plan.requests.len());
+}
+
+/// It lies before the pages of the index, and is read once.
+#[test]
+fn the_dictionary_that_blocks_need_is_explained_too() {
+    let blob = |n: u64| format!(r#"{{"customer":{},"currency":"EUR","open":true}}"#, n * 7919).into();
+    let state: State = (0..3000).map(|n| (format!("{n:05}"), blob(n))).collect();
+    let object = scenario::object_with(&state, Arc::new(Zstd::default()), |builder| {
+        builder.block_len(1000).dictionary(2048)
+    });
+    let memory = MemoryStore::new();
+    memory.insert("o", block_on(object));
+    let log = Log(memory, Arc::default());
+    let apart = ReadOptions::default().with_first_read_len(0).with_max_gap(0);
+    let reader = log.open(apart.clone());
+    for dictionaries in [1, 0] {
+        let plan = block_on(reader.explain_get("01000")).unwrap();
+        assert_eq!(of_part(&plan, ObjectPart::Dictionaries), dictionaries);
+        log.take();
+        assert!(block_on(reader.get("01000")).unwrap().is_some());
+        assert_eq!(log.take(), planned(&plan));
+    }
+    let reader = log.open(apart);
+    let plan = block_on(reader.explain_blobs()).unwrap();
+    assert_eq!(of_part(&plan, ObjectPart::Dictionaries), 1);
+    log.take();
+    let all: State = block_on(reader.blobs().try_collect()).unwrap();
+    assert_eq!((log.take(), all.len()), (planned(&plan), state.len()));
 }
 
 #[test]

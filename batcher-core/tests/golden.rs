@@ -87,6 +87,11 @@ fn goldens() -> Vec<Golden> {
         golden("v1-mixed-short-pages", mixed(), |_| unreachable!("kept, not written any longer")),
         golden("v1-lz4-mixed", mixed(), |state| written(state, Arc::new(Lz4::default()), 1000)),
         golden("v1-zstd-mixed", mixed(), |state| written(state, Arc::new(Zstd::default()), 1000)),
+        golden("v1-zstd-dictionary", alike(), |state| {
+            block_on(scenario::object_with(state, Arc::new(Zstd::default()), |builder| {
+                builder.block_len(300).dictionary(2048)
+            }))
+        }),
         golden("v1-lz4-pages", pages(), |state| written(state, Arc::new(Lz4::default()), 64)),
         golden("v1-lz4-empty-blobs", empty_blobs(), |state| written(state, Arc::new(Lz4::default()), 128)),
         golden("lcb1-v1", small(), |state| lcb1(state, 1)),
@@ -97,6 +102,19 @@ fn goldens() -> Vec<Golden> {
 /// More than one page of keys, and more than one of blocks.
 fn pages() -> State {
     (0..6000u64).map(|n| (format!("{:x}", u128::from(n) * 0x9E37_79B9_7F4A_7C15), rows(50, n))).collect()
+}
+
+/// Enough small blobs with much in common for a dictionary, and one large one.
+fn alike() -> State {
+    let small = (0..60_u64).map(|n| {
+        let x = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        let blob = format!(
+            r#"{{"customer":{x},"window":{{"start":"2024-05-{:02}"}},"currency":"EUR"}}"#,
+            x % 28 + 1
+        );
+        (format!("{n:02}"), Bytes::from(blob))
+    });
+    small.chain([("large".to_owned(), rows(700, 9))]).collect()
 }
 
 /// The worked example of `docs/FORMAT.md`.

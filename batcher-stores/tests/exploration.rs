@@ -9,6 +9,8 @@
 )]
 
 mod bridge;
+#[path = "../../batcher-core/tests/exploration/codec.rs"]
+mod codec;
 #[expect(dead_code, reason = "adaptors are explored with core")]
 #[path = "../../batcher-core/tests/exploration/engine.rs"]
 mod engine;

@@ -1,5 +1,7 @@
 //! A codec in which chosen calls go wrong.
 
+use std::sync::Arc;
+
 use batcher_core::{Codec, CodecError, CodecId};
 
 use crate::digest::Digest;
@@ -66,5 +68,19 @@ impl<C: Codec> Codec for FaultCodec<C> {
             Some(Fault::CodecPanics) => std::panic::resume_unwind(Box::new(InjectedPanic)),
             _ => self.inner.decode(frame, block),
         }
+    }
+
+    fn train_dictionary(&self, samples: &[&[u8]], longest: usize) -> Option<Vec<u8>> {
+        match self.call(Call::Encode, &samples.concat()) {
+            Some(Fault::CodecFails) => None,
+            Some(Fault::CodecPanics) => std::panic::resume_unwind(Box::new(InjectedPanic)),
+            Some(Fault::CodecLies) => Some(vec![0; longest + 1]),
+            _ => self.inner.train_dictionary(samples, longest),
+        }
+    }
+
+    fn with_dictionary(&self, dictionary: &[u8]) -> Result<Arc<dyn Codec>, CodecError> {
+        let inner = self.inner.with_dictionary(dictionary)?;
+        Ok(Arc::new(FaultCodec { world: self.world.clone(), inner }))
     }
 }

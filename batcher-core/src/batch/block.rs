@@ -2,12 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
+use super::dictionary::Dictionary;
 use super::run::SpareRuns;
 use super::segments::{Segments, Stored};
 use super::{Backlog, Buffers};
@@ -38,6 +39,8 @@ pub(crate) struct EncodedBlock {
     pub(crate) frame_crc: u32,
     /// Length in bytes of the block that the frame decodes to.
     pub(crate) block_len: usize,
+    /// What the frame was encoded with.
+    pub(crate) dictionary: Option<Arc<Dictionary>>,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,8 @@ pub(crate) struct Block {
     len: usize,
     state: Mutex<State>,
     done: AtomicWaker,
+    /// Set before the block is handed to the executor, where there is one.
+    dictionary: OnceLock<Arc<Dictionary>>,
 }
 
 /// What all blocks of a batcher need in order to be encoded.
@@ -84,7 +89,12 @@ pub(crate) struct Encoding {
 impl Block {
     pub(crate) fn new(raw: RawBlock) -> Arc<Self> {
         let len = raw.bytes().len();
-        Arc::new(Self { len, state: Mutex::new(State::Raw(raw)), done: AtomicWaker::new() })
+        Arc::new(Self {
+            len,
+            state: Mutex::new(State::Raw(raw)),
+            done: AtomicWaker::new(),
+            dictionary: OnceLock::new(),
+        })
     }
 
     /// The block's length in bytes.
@@ -114,6 +124,27 @@ impl Block {
         }
         // An executor that cannot take the job, even by panicking, drops it, and a dropped job says so.
         let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(move || job.run()))));
+    }
+
+    /// Hands the block to the executor, to be encoded with a dictionary where there is one.
+    pub(crate) fn submit_with(
+        self: &Arc<Self>,
+        dictionary: Option<Arc<Dictionary>>,
+        encoding: &Arc<Encoding>,
+    ) {
+        if let Some(dictionary) = dictionary {
+            self.dictionary.get_or_init(|| dictionary);
+        }
+        self.submit(encoding);
+    }
+
+    /// Leaves the block to the next flush, as its job was dropped.
+    pub(crate) fn abandon(&self) {
+        self.change(|state| match state {
+            State::Raw(raw) => (State::Failed(raw, CodecError::Abandoned), ()),
+            other => (other, ()),
+        });
+        self.done.wake();
     }
 
     /// Hands the block to the executor once more, where it has failed.
@@ -195,7 +226,8 @@ impl EncodeJob {
     }
 
     fn encode(&self, raw: &[u8]) -> Result<EncodedBlock, CodecError> {
-        let codec = &*self.encoding.codec;
+        let dictionary = self.block.dictionary.get();
+        let codec = &**dictionary.map_or(&self.encoding.codec, |dictionary| &dictionary.codec);
         let longest = codec.max_frame_len(raw.len());
         let mut buffer = self.encoding.scratch.take();
         if buffer.len() < longest {
@@ -207,6 +239,7 @@ impl EncodeJob {
             frame_crc: crc(frame),
             frame: self.encoding.frames.store(frame),
             block_len: raw.len(),
+            dictionary: dictionary.cloned(),
         };
         self.encoding.scratch.give_back(buffer);
         Ok(encoded)
@@ -217,11 +250,7 @@ impl Drop for EncodeJob {
     fn drop(&mut self) {
         self.encoding.backlog.shrink(self.copied);
         if !self.ran {
-            self.block.change(|state| match state {
-                State::Raw(raw) => (State::Failed(raw, CodecError::Abandoned), ()),
-                other => (other, ()),
-            });
-            self.block.done.wake();
+            self.block.abandon();
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::block::{Block, Encoding};
+use super::dictionary::Choice;
 use super::lane::Lane;
 use super::run::LaneRuns;
 
@@ -18,6 +19,8 @@ pub(crate) struct Cut {
     pub(crate) added_bytes: u64,
     /// Bytes that the entries take in memory.
     pub(crate) entries_held: usize,
+    /// What dictionaries some of the blocks may need.
+    pub(crate) choices: Vec<Arc<Choice>>,
 }
 
 impl Cut {
@@ -57,6 +60,7 @@ impl Cut {
         self.blobs += other.blobs;
         self.added_bytes += other.added_bytes;
         self.entries_held += other.entries_held;
+        self.choices.extend(other.choices);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,8 +11,10 @@ use thiserror::Error;
 
 use super::Cut;
 use super::block::Encoding;
+use super::dictionary::Choice;
 use super::entries::entry_len;
 use super::lane::Lane;
+use super::sample::SampleLimits;
 use crate::MAX_KEY_LEN;
 
 /// What a batcher and its handles share. Each handle fills a lane of its own; the only thing that they touch together on
@@ -22,7 +24,9 @@ pub(crate) struct Intake {
     encoding: Arc<Encoding>,
     block_len: usize,
     memory_limit: usize,
-    lanes: Mutex<Vec<Arc<Mutex<Lane>>>>,
+    /// For the dictionary of each batch, where there is to be one.
+    sample: Option<SampleLimits>,
+    lanes: Mutex<Lanes>,
     /// Orders the adds of all lanes, so that the last of a key wins whichever handle it came through.
     turns: AtomicU64,
     blobs: AtomicU64,
@@ -30,13 +34,26 @@ pub(crate) struct Intake {
     closed: AtomicBool,
 }
 
+#[derive(Debug)]
+struct Lanes {
+    list: Vec<Arc<Mutex<Lane>>>,
+    /// Of what has been added since the last cut, through whichever lane.
+    choice: Option<Arc<Choice>>,
+}
+
 impl Intake {
-    pub(crate) fn new(encoding: Arc<Encoding>, block_len: usize, memory_limit: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        encoding: Arc<Encoding>,
+        block_len: usize,
+        memory_limit: usize,
+        sample: Option<SampleLimits>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             encoding,
             block_len,
             memory_limit,
-            lanes: Mutex::default(),
+            sample,
+            lanes: Mutex::new(Lanes { list: Vec::new(), choice: sample.map(Choice::new) }),
             turns: AtomicU64::new(0),
             blobs: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -46,6 +63,15 @@ impl Intake {
 
     pub(crate) fn encoding(&self) -> &Arc<Encoding> {
         &self.encoding
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of what has been added since the last cut.
+    pub(crate) fn choice(&self) -> Option<Arc<Choice>> {
+        self.lanes().choice.clone()
     }
 
     /// Blobs that no flush has taken yet.
@@ -59,8 +85,10 @@ impl Intake {
     }
 
     pub(crate) fn handle(self: &Arc<Self>) -> BatchHandle {
-        let lane = Arc::default();
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&lane));
+        let mut lanes = self.lanes();
+        let lane = Arc::new(Mutex::new(Lane::new(lanes.choice.clone())));
+        lanes.list.push(Arc::clone(&lane));
+        drop(lanes);
         BatchHandle { intake: Arc::clone(self), lane }
     }
 
@@ -69,7 +97,7 @@ impl Intake {
     pub(crate) fn poll_adopt(&self, cut: &mut Cut, context: &mut Context<'_>) -> Poll<()> {
         self.encoding.closed_block.register(context.waker());
         let before = cut.blocks.len();
-        for lane in &*self.lanes.lock().unwrap_or_else(PoisonError::into_inner) {
+        for lane in &self.lanes().list {
             cut.adopt(&mut lane.lock().unwrap_or_else(PoisonError::into_inner));
         }
         if cut.blocks.len() > before { Poll::Ready(()) } else { Poll::Pending }
@@ -79,16 +107,20 @@ impl Intake {
     ///
     /// One moment: of two adds of one key through two handles, the later must never be taken without the earlier.
     pub(crate) fn cut(&self, cut: &mut Cut) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.lanes();
         // Nobody can add to a lane that only this list knows. Looked at before anything is taken: a handle may add and be
         // dropped at any time.
-        let orphans: Vec<bool> = lanes.iter().map(|lane| Arc::strong_count(lane) == 1).collect();
+        let orphans: Vec<bool> = lanes.list.iter().map(|lane| Arc::strong_count(lane) == 1).collect();
         let mut locked: Vec<_> =
-            lanes.iter().map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner)).collect();
-        let taken: Vec<Lane> = locked.iter_mut().map(|lane| std::mem::take(&mut **lane)).collect();
+            lanes.list.iter().map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner)).collect();
+        let next = self.sample.map(Choice::new);
+        let empty = || Lane::new(next.clone());
+        let taken: Vec<Lane> =
+            locked.iter_mut().map(|lane| std::mem::replace(&mut **lane, empty())).collect();
         drop(locked);
+        let choice = std::mem::replace(&mut lanes.choice, next);
         let mut orphans = orphans.into_iter();
-        lanes.retain(|_| !orphans.next().unwrap_or(false));
+        lanes.list.retain(|_| !orphans.next().unwrap_or(false));
         drop(lanes);
         for mut lane in taken {
             self.blobs.fetch_sub(lane.blobs, Ordering::Relaxed);
@@ -97,6 +129,7 @@ impl Intake {
             lane.close(&self.encoding);
             cut.take(&mut lane);
         }
+        cut.choices.extend(choice.filter(|choice| choice.close(&self.encoding)));
     }
 
     /// Refuses whatever comes from now on: the batcher is gone.

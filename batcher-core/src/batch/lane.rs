@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::block::{Block, Encoding, RawBlock};
+use super::dictionary::Choice;
 use super::entries::{Entries, entry_len};
 use super::run::{RUN_LEN, Run};
 
@@ -23,9 +24,15 @@ pub(crate) struct Lane {
     /// The numbers that the first of the blocks have in a batch that is being uploaded already.
     pub(crate) numbers: Vec<u32>,
     open: Vec<u8>,
+    /// Whether blocks of small blobs are encoded with a dictionary, where that is asked for.
+    choice: Option<Arc<Choice>>,
 }
 
 impl Lane {
+    pub(crate) fn new(choice: Option<Arc<Choice>>) -> Self {
+        Self { choice, ..Self::default() }
+    }
+
     /// Adds a blob: copies it into the open block where it is shorter than a block, and takes slices of it where not.
     pub(crate) fn add(
         &mut self,
@@ -62,6 +69,9 @@ impl Lane {
                 self.open.reserve_exact(block_len);
             }
             self.open.extend_from_slice(&rest);
+            if let Some(choice) = &self.choice {
+                choice.show(&rest, encoding);
+            }
             if self.open.len() >= block_len {
                 self.close_block(encoding);
             }
@@ -88,9 +98,14 @@ impl Lane {
     }
 
     fn push(&mut self, raw: RawBlock, encoding: &Arc<Encoding>) {
+        // Slices of a large blob have enough in common with themselves, and may wait for nothing.
+        let choice = self.choice.as_ref().filter(|_| matches!(raw, RawBlock::Copied(_)));
         let block = Block::new(raw);
         self.blocks.push(Arc::clone(&block));
-        block.submit(encoding);
+        match choice {
+            Some(choice) => choice.submit(&block, encoding),
+            None => block.submit(encoding),
+        }
         encoding.closed_block.wake();
     }
 }

@@ -1,13 +1,16 @@
 //! Turns encoded blocks and their entries into the bytes of one object.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::block::{EncodedBlock, Encoding};
+use super::dictionary::Dictionary;
 use super::run::{Indexed, LaneRuns, SortedRun, live};
 use crate::codec::append_frame;
 use crate::format::{
-    BLOCKS_PER_PAGE, Binding, BlockPageRef, BlockPlace, Descriptor, KeyEntry, KeyPageBuilder, KeyPageRef,
-    Kind, Root, SKIPPABLE_HEAD, Trailer, finish_skippable, shared_len,
+    BLOCKS_PER_PAGE, Binding, BlockPageRef, BlockPlace, DICTIONARIES, Descriptor, DictionaryRef, KeyEntry,
+    KeyPageBuilder, KeyPageRef, Kind, Root, SKIPPABLE_HEAD, Trailer, finish_skippable, shared_len,
 };
 use crate::{BatchId, BatchReceipt, Codec, CodecError, Payload};
 
@@ -38,10 +41,10 @@ pub(crate) struct Sealed {
     pub(crate) receipt: BatchReceipt,
 }
 
-fn describe(id: &BatchId, encoding: &Encoding) -> Descriptor {
+fn describe(id: &BatchId, with_dictionaries: bool, encoding: &Encoding) -> Descriptor {
     Descriptor {
         codec: encoding.codec.id(),
-        required_features: 0,
+        required_features: if with_dictionaries { DICTIONARIES } else { 0 },
         optional_features: 0,
         epoch: id.epoch,
         part: id.part,
@@ -51,8 +54,8 @@ fn describe(id: &BatchId, encoding: &Encoding) -> Descriptor {
 }
 
 /// The first bytes of the object of this identity.
-pub(crate) fn header(id: &BatchId, encoding: &Encoding) -> Bytes {
-    Bytes::from(describe(id, encoding).header())
+pub(crate) fn header(id: &BatchId, with_dictionaries: bool, encoding: &Encoding) -> Bytes {
+    Bytes::from(describe(id, with_dictionaries, encoding).header())
 }
 
 /// Seals frames under an identity. Sorts what is not sorted yet, and else leaves the entries as they are.
@@ -60,25 +63,27 @@ pub(crate) fn seal(
     lanes: &[LaneRuns],
     blobs: u64,
     frames: &[EncodedBlock],
+    dictionaries: &[Arc<Dictionary>],
     id: &BatchId,
     object: String,
     encoding: &Encoding,
 ) -> Result<Sealed, CodecError> {
     let codec = &*encoding.codec;
-    let descriptor = describe(id, encoding);
+    let descriptor = describe(id, !dictionaries.is_empty(), encoding);
     let header = descriptor.header();
     let mut tail = Tail { codec, binding: Binding::new(&descriptor), bytes: Vec::new() };
-    let blocks = places(frames, header.len() as u64, tail.binding);
+    let blocks = places(frames, dictionaries, header.len() as u64, tail.binding);
     let data_end = blocks.last().map_or(header.len() as u64, BlockPlace::frame_end);
     let stream_len = blocks.last().map_or(0, BlockPlace::stream_end);
 
+    let dictionaries = tail.put_dictionaries(dictionaries, data_end)?;
     let runs: Vec<(SortedRun<'_>, &[u32])> = lanes
         .iter()
         .flat_map(|lane| lane.runs.iter().map(|run| (run.sorted(), lane.numbers.as_slice())))
         .collect();
     let live = live(runs.iter().map(|(run, numbers)| (run, *numbers)));
     let keys = tail.put_key_pages(live, blobs, &blocks, data_end)?;
-    let block_pages = tail.put_block_pages(&blocks, header.len() as u64, data_end)?;
+    let block_pages = tail.put_block_pages(&blocks, header.len() as u64, data_end, dictionaries.len())?;
     let root = Root {
         descriptor,
         blobs: keys.blobs,
@@ -86,6 +91,7 @@ pub(crate) fn seal(
         stream_len,
         blocks: blocks.len() as u64,
         block_pages,
+        dictionaries,
         key_pages: keys.pages,
     };
     let root_offset = data_end + tail.bytes.len() as u64;
@@ -118,7 +124,12 @@ pub(crate) fn seal(
 }
 
 /// Where each block stands, and its checksum bound to that place.
-fn places(frames: &[EncodedBlock], header_len: u64, binding: Binding) -> Vec<BlockPlace> {
+fn places(
+    frames: &[EncodedBlock],
+    dictionaries: &[Arc<Dictionary>],
+    header_len: u64,
+    binding: Binding,
+) -> Vec<BlockPlace> {
     let (mut frame_offset, mut stream_offset) = (header_len, 0);
     (0..)
         .zip(frames)
@@ -131,6 +142,9 @@ fn places(frames: &[EncodedBlock], header_len: u64, binding: Binding) -> Vec<Blo
                 stream_offset,
                 block_len: encoded.block_len,
                 checksum: binding.of_summed(Kind::Block, number, encoded.frame_crc, frame_len),
+                dictionary: encoded.dictionary.as_ref().and_then(|needed| {
+                    dictionaries.iter().position(|dictionary| Arc::ptr_eq(dictionary, needed))
+                }),
             };
             frame_offset = place.frame_end();
             stream_offset = place.stream_end();
@@ -175,6 +189,21 @@ impl Tail<'_> {
         let frame = &mut self.bytes[start..];
         finish_skippable(frame)?;
         Ok(PutPage { frame_len: frame.len() as u64, checksum: self.binding.of(kind, number as u64, frame) })
+    }
+
+    fn put_dictionaries(
+        &mut self,
+        dictionaries: &[Arc<Dictionary>],
+        data_end: u64,
+    ) -> Result<Vec<DictionaryRef>, CodecError> {
+        let mut put = Vec::new();
+        for (number, dictionary) in dictionaries.iter().enumerate() {
+            let offset = data_end + self.bytes.len() as u64;
+            let PutPage { frame_len, checksum } =
+                self.put_page(Kind::Dictionary, number, &dictionary.bytes)?;
+            put.push(DictionaryRef { offset, frame_len, decoded_len: dictionary.bytes.len(), checksum });
+        }
+        Ok(put)
     }
 
     /// Of entries in the order of their keys, out of so many that were added.
@@ -241,6 +270,7 @@ impl Tail<'_> {
         blocks: &[BlockPlace],
         header_len: u64,
         data_end: u64,
+        dictionaries: usize,
     ) -> Result<Vec<BlockPageRef>, CodecError> {
         let mut pages = Vec::new();
         let mut first_frame_offset = header_len;
@@ -248,7 +278,7 @@ impl Tail<'_> {
         for (number, blocks) in blocks.chunks(BLOCKS_PER_PAGE).enumerate() {
             let mut content = Vec::new();
             for block in blocks {
-                block.put(&mut content);
+                block.put(&mut content, dictionaries > 0);
             }
             let offset = data_end + self.bytes.len() as u64;
             let put = self.put_page(Kind::BlockPage, number, &content)?;
@@ -265,6 +295,7 @@ impl Tail<'_> {
                 count: blocks.len() as u64,
                 first_frame_offset,
                 first_stream_offset,
+                dictionaries,
             });
             (first_frame_offset, first_stream_offset) = (frame_end, stream_end);
         }

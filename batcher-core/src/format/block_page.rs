@@ -12,6 +12,8 @@ pub(crate) struct BlockPlace {
     pub(crate) stream_offset: u64,
     pub(crate) block_len: usize,
     pub(crate) checksum: u32,
+    /// Number of the dictionary that its frame needs.
+    pub(crate) dictionary: Option<usize>,
 }
 
 impl BlockPlace {
@@ -23,10 +25,14 @@ impl BlockPlace {
         self.frame_offset + self.frame_len
     }
 
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+    /// Writes the entry; of an object `with_dictionaries` it says which of them the frame needs.
+    pub(crate) fn put(&self, out: &mut Vec<u8>, with_dictionaries: bool) {
         put_uvarint(out, self.frame_len);
         put_uvarint(out, self.block_len as u64);
         out.extend_from_slice(&self.checksum.to_le_bytes());
+        if with_dictionaries {
+            put_uvarint(out, self.dictionary.map_or(0, |number| number as u64 + 1));
+        }
     }
 }
 
@@ -57,7 +63,16 @@ impl BlockPage {
                 });
             }
             let checksum = fields.u32()?;
-            let place = BlockPlace { number, frame_offset, frame_len, stream_offset, block_len, checksum };
+            let dictionary = take_dictionary(&mut fields, reference.dictionaries)?;
+            let place = BlockPlace {
+                number,
+                frame_offset,
+                frame_len,
+                stream_offset,
+                block_len,
+                checksum,
+                dictionary,
+            };
             let (frame_end, stream_end) =
                 (frame_offset.checked_add(frame_len), stream_offset.checked_add(block_len as u64));
             let (Some(frame_end), Some(stream_end)) = (frame_end, stream_end) else {
@@ -82,4 +97,13 @@ impl BlockPage {
     pub(crate) fn blocks(&self) -> &[BlockPlace] {
         &self.blocks
     }
+}
+
+/// Which of an object's so many dictionaries a frame needs.
+fn take_dictionary(fields: &mut Fields<'_>, dictionaries: usize) -> Result<Option<usize>, Problem> {
+    let number = if dictionaries == 0 { 0 } else { fields.length()? };
+    if number > dictionaries {
+        return Err(Problem::Malformed("block with a dictionary that there is not"));
+    }
+    Ok(number.checked_sub(1))
 }

@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     Block = 1,
     KeyPage = 2,
     BlockPage = 3,
+    Dictionary = 4,
 }
 
 /// The checksum of an object's descriptor, from which those of its frames go on.

@@ -18,6 +18,8 @@ pub enum Section {
     KeyPage(u64),
     /// The block page of this number.
     BlockPage(u64),
+    /// The dictionary of this number.
+    Dictionary(u64),
     /// The root frame.
     Root,
     /// The trailer frame.
@@ -33,6 +35,7 @@ impl fmt::Display for Section {
             Self::Block(number) => write!(f, "block {number}"),
             Self::KeyPage(number) => write!(f, "key page {number}"),
             Self::BlockPage(number) => write!(f, "block page {number}"),
+            Self::Dictionary(number) => write!(f, "dictionary {number}"),
             Self::Root => f.write_str("root"),
             Self::Trailer => f.write_str("trailer"),
             Self::Legacy => f.write_str("LCB1 object"),

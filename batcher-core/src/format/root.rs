@@ -2,8 +2,8 @@
 
 use super::fields::{Fields, put_shared_key, put_uvarint};
 use super::{
-    BLOCKS_PER_PAGE, Descriptor, MAX_BLOCK_LEN, MAX_KEY_LEN, Problem, SKIPPABLE_HEAD, finish_skippable,
-    skippable_payload,
+    BLOCKS_PER_PAGE, DICTIONARIES, Descriptor, DictionaryRef, MAX_BLOCK_LEN, MAX_DICTIONARY_LEN, MAX_KEY_LEN,
+    Problem, SKIPPABLE_HEAD, finish_skippable, skippable_payload,
 };
 use crate::codec::append_frame;
 use crate::{Codec, CodecError};
@@ -26,6 +26,8 @@ pub(crate) struct BlockPageRef {
     pub(crate) count: u64,
     pub(crate) first_frame_offset: u64,
     pub(crate) first_stream_offset: u64,
+    /// How many dictionaries the object has.
+    pub(crate) dictionaries: usize,
 }
 
 /// A key page as the root knows it.
@@ -48,6 +50,7 @@ pub(crate) struct Root {
     pub(crate) stream_len: u64,
     pub(crate) blocks: u64,
     pub(crate) block_pages: Vec<BlockPageRef>,
+    pub(crate) dictionaries: Vec<DictionaryRef>,
     pub(crate) key_pages: Vec<KeyPageRef>,
 }
 
@@ -61,6 +64,8 @@ pub(crate) struct RootPreamble<'a> {
     blocks: u64,
     key_pages: u64,
     block_pages: u64,
+    /// 0 where the object does not have the feature.
+    dictionaries: u64,
     directory_len: usize,
     directory: &'a [u8],
 }
@@ -75,6 +80,11 @@ impl Root {
             directory.extend_from_slice(&page.checksum.to_le_bytes());
             put_uvarint(&mut directory, page.data_bytes);
             put_uvarint(&mut directory, page.stream_bytes);
+        }
+        for dictionary in &self.dictionaries {
+            put_uvarint(&mut directory, dictionary.frame_len);
+            put_uvarint(&mut directory, dictionary.decoded_len as u64);
+            directory.extend_from_slice(&dictionary.checksum.to_le_bytes());
         }
         let separators: usize = self.key_pages.iter().map(|page| page.separator.len()).sum();
         if separators > MAX_SEPARATORS {
@@ -106,6 +116,9 @@ impl Root {
         put_uvarint(&mut frame, self.blocks);
         put_uvarint(&mut frame, self.key_pages.len() as u64);
         put_uvarint(&mut frame, self.block_pages.len() as u64);
+        if !self.dictionaries.is_empty() {
+            put_uvarint(&mut frame, self.dictionaries.len() as u64);
+        }
         put_uvarint(&mut frame, directory.len() as u64);
         append_frame(codec, &directory, &mut frame)?;
         finish_skippable(&mut frame)?;
@@ -125,6 +138,13 @@ impl Root {
         let blocks = fields.uvarint()?;
         let key_pages = fields.uvarint()?;
         let block_pages = fields.uvarint()?;
+        let mut dictionaries = 0;
+        if descriptor.required_features & DICTIONARIES != 0 {
+            dictionaries = fields.uvarint()?;
+            if dictionaries == 0 {
+                return Err(Problem::Malformed("the feature of dictionaries without any"));
+            }
+        }
         let directory_len = decoded_len(&mut fields, "directory length")?;
         let directory = fields.rest();
         Ok(RootPreamble {
@@ -135,6 +155,7 @@ impl Root {
             blocks,
             key_pages,
             block_pages,
+            dictionaries,
             directory_len,
             directory,
         })
@@ -161,9 +182,11 @@ impl RootPreamble<'_> {
         let mut places = Places { root: &self, frame: self.descriptor.header_len() as u64, stream: 0 };
         let mut block_pages = places.take_block_pages(&mut fields)?;
         let mut offset = places.frame;
+        let dictionaries = self.take_dictionaries(&mut fields, &mut offset)?;
         let key_pages = self.take_key_pages(&mut fields, &mut offset)?;
         for page in &mut block_pages {
             page.offset = offset;
+            page.dictionaries = dictionaries.len();
             offset = sum(offset, page.frame_len)?;
         }
         if !fields.is_empty() {
@@ -185,8 +208,32 @@ impl RootPreamble<'_> {
             stream_len: self.stream_len,
             blocks: self.blocks,
             block_pages,
+            dictionaries,
             key_pages,
         })
+    }
+
+    fn take_dictionaries(
+        &self,
+        fields: &mut Fields<'_>,
+        offset: &mut u64,
+    ) -> Result<Vec<DictionaryRef>, Problem> {
+        let mut dictionaries = Vec::new();
+        for _ in 0..self.dictionaries {
+            let frame_len = fields.uvarint()?;
+            let decoded_len = fields.length()?;
+            if decoded_len > MAX_DICTIONARY_LEN {
+                return Err(Problem::Limit {
+                    what: "dictionary length",
+                    claimed: decoded_len as u64,
+                    limit: MAX_DICTIONARY_LEN as u64,
+                });
+            }
+            let checksum = fields.u32()?;
+            dictionaries.push(DictionaryRef { offset: *offset, frame_len, decoded_len, checksum });
+            *offset = sum(*offset, frame_len)?;
+        }
+        Ok(dictionaries)
     }
 
     fn take_key_pages(&self, fields: &mut Fields<'_>, offset: &mut u64) -> Result<Vec<KeyPageRef>, Problem> {
@@ -263,6 +310,7 @@ impl Places<'_> {
                 count,
                 first_frame_offset: self.frame,
                 first_stream_offset: self.stream,
+                dictionaries: 0,
             });
             first_block += count;
             self.frame = sum(self.frame, data_bytes)?;

@@ -7,12 +7,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
 use super::batch::Batch;
+use super::dictionaries::Decoders;
 use super::index::Index;
 use super::object::Object;
 use super::pipeline::{Begin, Decoding, Pipeline};
 use super::plan::Joined;
 use super::{BatchReader, ReadError};
-use crate::Codec;
 use crate::format::{Binding, BlockPlace, KeyEntry, Kind};
 
 /// Bytes of blocks that are decoded in one job.
@@ -63,11 +63,12 @@ impl BatchReader {
         &'a self,
         batch: &'a Batch,
         planned: BoxStream<'a, Result<Joined<BlockPlace>, ReadError>>,
+        decoders: Decoders,
         index: Arc<Index>,
     ) -> BoxStream<'a, Result<Assembled, ReadError>> {
         let assembly = Assembly {
             object: &self.object,
-            codec: Arc::clone(&batch.codec),
+            decoders,
             binding: batch.binding,
             index,
             next: 0,
@@ -91,7 +92,7 @@ impl BatchReader {
 /// Knows of each block where its bytes go before it is decoded.
 struct Assembly<'a> {
     object: &'a Object,
-    codec: Arc<dyn Codec>,
+    decoders: Decoders,
     binding: Binding,
     index: Arc<Index>,
     /// The next entry that has not begun.
@@ -217,7 +218,7 @@ impl Decoding for Assembly<'_> {
         }
         self.next = begun.end;
         let mut pieces = self.pieces(place);
-        let (codec, binding, place) = (Arc::clone(&self.codec), self.binding, *place);
+        let (codec, binding, place) = (self.decoders.of(place), self.binding, *place);
         let buffers = Arc::clone(&self.object.buffers);
         let only = match pieces.as_slice() {
             [piece] => piece.from == (0..place.block_len) && begun.clone().all(|index| index == piece.index),

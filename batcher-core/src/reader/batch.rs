@@ -6,13 +6,14 @@ use std::sync::Arc;
 use futures_channel::oneshot;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
+use super::dictionaries::Dictionary;
 use super::object::Object;
 use super::pages::Kept;
 use super::plan::{Joined, Place, join};
 use super::{ReadError, ReadErrorKind};
 use crate::format::{
-    Binding, BlockPage, BlockPlace, FORMAT_VERSION, KeyPage, MAX_BLOCK_LEN, Problem, Root, Section, Trailer,
-    crc, same,
+    Binding, BlockPage, BlockPlace, DICTIONARIES, FORMAT_VERSION, KeyPage, MAX_BLOCK_LEN, Problem, Root,
+    Section, Trailer, crc, same,
 };
 use crate::{Codec, CodecRegistry, Executor};
 
@@ -25,6 +26,7 @@ pub(crate) struct Batch {
     pub(crate) binding: Binding,
     pub(super) key_pages: Kept<KeyPage>,
     pub(super) block_pages: Kept<BlockPage>,
+    pub(super) dictionaries: Kept<Dictionary>,
 }
 
 impl Batch {
@@ -40,10 +42,9 @@ impl Batch {
         if trailer.version != FORMAT_VERSION {
             return Err(object.error(ReadErrorKind::UnsupportedVersion { found: trailer.version.into() }));
         }
-        if trailer.required_features != 0 {
-            return Err(
-                object.error(ReadErrorKind::UnsupportedFeatures { unknown: trailer.required_features })
-            );
+        let unknown = trailer.required_features & !DICTIONARIES;
+        if unknown != 0 {
+            return Err(object.error(ReadErrorKind::UnsupportedFeatures { unknown }));
         }
         let root_len =
             trailer.root_len().ok_or_else(|| at_trailer(Problem::Malformed("root outside the object")))?;
@@ -72,7 +73,15 @@ impl Batch {
             .ok_or_else(|| object.error(ReadErrorKind::UnknownCodec(descriptor.codec)))?;
         let root = Arc::new(preamble.finish(&*codec, root_offset).map_err(at_root)?);
         let binding = Binding::new(&root.descriptor);
-        Ok(Self { root, trailer, codec, binding, key_pages: Kept::default(), block_pages: Kept::default() })
+        Ok(Self {
+            root,
+            trailer,
+            codec,
+            binding,
+            key_pages: Kept::default(),
+            block_pages: Kept::default(),
+            dictionaries: Kept::default(),
+        })
     }
 
     /// The number of the page that holds a key, where any does.

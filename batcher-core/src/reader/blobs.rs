@@ -21,7 +21,7 @@ impl BatchReader {
     /// bytes for each; [`reads_in_flight`](crate::ReadOptions::reads_in_flight) reads, and as many of the index, of
     /// [`max_read_len`](crate::ReadOptions::max_read_len) each; for each thread of the executor and for two more, 1 MiB
     /// of blocks or one that is longer; and blobs that span several blocks until they are whole, up to
-    /// [`memory_limit`](crate::ReadOptions::memory_limit).
+    /// [`memory_limit`](crate::ReadOptions::memory_limit); and the object's dictionaries.
     ///
     /// # Errors
     ///
@@ -53,14 +53,18 @@ impl BatchReader {
     /// As [`blobs`](Self::blobs).
     pub fn blob_groups(&self) -> BoxStream<'_, Result<BlobGroup, ReadError>> {
         match &self.content {
-            Content::Batch(batch) => stream::once(Index::load(self, batch))
-                .map_ok(|index| {
-                    let index = Arc::new(index);
-                    self.assemble(batch, batch.all_blocks(&self.object, false), Arc::clone(&index))
-                        .map_ok(move |assembled| BlobGroup { index: Arc::clone(&index), assembled })
-                })
-                .try_flatten()
-                .boxed(),
+            Content::Batch(batch) => {
+                let begun = async move {
+                    let index = Arc::new(Index::load(self, batch).await?);
+                    let decoders = batch.decoders(&self.object, batch.all_dictionaries()).await?;
+                    let planned = batch.all_blocks(&self.object, false);
+                    let groups = self
+                        .assemble(batch, planned, decoders, Arc::clone(&index))
+                        .map_ok(move |assembled| BlobGroup { index: Arc::clone(&index), assembled });
+                    Ok(groups)
+                };
+                stream::once(begun).try_flatten().boxed()
+            }
             Content::Legacy(legacy) => {
                 stream::iter([Ok(BlobGroup { index: legacy.index(), assembled: legacy.assembled() })]).boxed()
             }

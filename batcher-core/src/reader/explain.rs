@@ -6,6 +6,7 @@ use futures_util::stream::TryStreamExt;
 
 use super::assembly::BLOCK_JOB_LEN;
 use super::batch::Batch;
+use super::dictionaries::{Dictionary, dictionaries_of};
 use super::index::{Index, IndexEntry};
 use super::pages::Page;
 use super::plan::{Joined, Place, join};
@@ -62,8 +63,10 @@ impl BatchReader {
         key_pages.dedup();
         plan.add_pages::<KeyPage>(self, batch, &key_pages);
         plan.add_pages::<BlockPage>(self, batch, &batch.block_pages_of_all(entries));
+        let dictionaries = dictionaries_of(&places);
+        plan.add_pages::<Dictionary>(self, batch, &dictionaries);
         let reads = join(places, &self.object);
-        plan.memory = self.memory_for(&reads);
+        plan.memory = self.memory_for(&reads).saturating_add(batch.dictionary_bytes(&dictionaries));
         plan.add_blocks(self, &reads);
         Ok(plan)
     }
@@ -81,14 +84,17 @@ impl BatchReader {
         let Content::Batch(batch) = &self.content else { return Ok(plan) };
         let reads: Vec<Joined<BlockPlace>> = batch.all_blocks(&self.object, true).try_collect().await?;
         let key_pages = 0..batch.root.key_pages.len();
+        let dictionaries = batch.all_dictionaries();
         // As many blobs as the root says, which nobody has counted.
         plan.memory = key_pages
             .clone()
             .map(|number| batch.root.key_pages[number].decoded_len as u64)
             .fold(summary.blobs.saturating_mul(Index::ENTRY_MEMORY), u64::saturating_add)
-            .saturating_add(self.memory_for(&reads));
+            .saturating_add(self.memory_for(&reads))
+            .saturating_add(batch.dictionary_bytes(&dictionaries));
         plan.add_pages::<KeyPage>(self, batch, &key_pages.collect::<Vec<_>>());
         plan.add_pages::<BlockPage>(self, batch, &(0..batch.root.block_pages.len()).collect::<Vec<_>>());
+        plan.add_pages::<Dictionary>(self, batch, &dictionaries);
         plan.add_blocks(self, &reads);
         Ok(plan)
     }

@@ -7,6 +7,7 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::assembly::overlap;
 use super::batch::Batch;
+use super::dictionaries::dictionaries_of;
 use super::index::{Index, IndexEntry};
 use super::plan::join;
 use super::{BatchReader, Content, ReadError};
@@ -57,8 +58,9 @@ impl BatchReader {
         }
         let index = Arc::new(Index::of(found));
         let places = self.blocks(batch, index.entries(), |number| keys[number].as_ref()).await?;
+        let decoders = batch.decoders(&self.object, dictionaries_of(&places)).await?;
         let planned = stream::iter(join(places, &self.object)).map(Ok).boxed();
-        let mut assembled = self.assemble(batch, planned, Arc::clone(&index));
+        let mut assembled = self.assemble(batch, planned, decoders, Arc::clone(&index));
         while let Some(mut block) = assembled.try_next().await? {
             for (index_of, blob) in std::mem::take(&mut block.ended) {
                 blobs[index.entries()[index_of].number as usize] = Some(blob);
@@ -157,10 +159,12 @@ impl BatchReader {
         let found = self.find(batch, &[key]).await?;
         let Some(entry) = found.first().map(|found| found.entry) else { return Ok(None) };
         let places = self.blocks(batch, &found, |_| key).await?;
+        let decoders = batch.decoders(&self.object, dictionaries_of(&places)).await;
+        let decoders = decoders.map_err(|error| error.with_key(key))?;
         let key = key.to_owned();
         let planned = stream::iter(join(places, &self.object)).map(Ok).boxed();
         let chunks = self
-            .assemble(batch, planned, Arc::default())
+            .assemble(batch, planned, decoders, Arc::default())
             .map_ok(move |block| match &block.place {
                 Some(place) => block.block.slice_ref(overlap(place, &block.block, entry)),
                 None => Bytes::new(),

@@ -66,6 +66,7 @@ impl Legacy {
             stream_offset: 0,
             block_len: self.body.len(),
             checksum: 0,
+            dictionary: None,
         };
         let (block, begun) = (self.body.clone(), 0..self.keys.len());
         Assembled { place: Some(place), block, begun, ended: Vec::new() }

@@ -4,6 +4,7 @@ mod assembly;
 mod batch;
 mod blobs;
 mod buffers;
+mod dictionaries;
 mod error;
 mod explain;
 mod get;

@@ -25,7 +25,7 @@ pub(super) trait Page: Sized + Send + Sync + 'static {
     fn place(root: &Root, number: usize) -> PagePlace;
 
     /// Checks and reads what a page's frame decodes to.
-    fn decode(content: &[u8], root: &Root, number: usize) -> Result<Self, Problem>;
+    fn decode(content: &[u8], root: &Root, codec: &dyn Codec, number: usize) -> Result<Self, Problem>;
 
     fn kept(batch: &Batch) -> &Kept<Self>;
 }
@@ -45,7 +45,7 @@ impl Page for KeyPage {
         }
     }
 
-    fn decode(content: &[u8], root: &Root, number: usize) -> Result<Self, Problem> {
+    fn decode(content: &[u8], root: &Root, _codec: &dyn Codec, number: usize) -> Result<Self, Problem> {
         let page = &root.key_pages[number];
         let next = root.key_pages.get(number + 1).map(|page| page.separator.as_slice());
         Self::decode(content, page.entries, &page.separator, next, root.stream_len)
@@ -71,7 +71,7 @@ impl Page for BlockPage {
         }
     }
 
-    fn decode(content: &[u8], root: &Root, number: usize) -> Result<Self, Problem> {
+    fn decode(content: &[u8], root: &Root, _codec: &dyn Codec, number: usize) -> Result<Self, Problem> {
         Self::decode(content, &root.block_pages[number])
     }
 
@@ -148,7 +148,7 @@ impl<T: Page> Decoding for PageDecoding<T> {
             binding.check(T::KIND, place.number as u64, &frame, place.checksum)?;
             let mut content = buffers.take(place.decoded_len);
             codec.decode(skippable_payload(&frame)?, &mut content[..place.decoded_len])?;
-            let page = T::decode(&content[..place.decoded_len], &root, place.number);
+            let page = T::decode(&content[..place.decoded_len], &root, &*codec, place.number);
             buffers.give_back(content);
             page
         }))

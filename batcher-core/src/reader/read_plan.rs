@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReadPlan {
-    /// The requests to the store: pages of keys first, then pages of blocks, then blocks.
+    /// The requests to the store: pages of keys first, then pages of blocks, then dictionaries, then blocks.
     pub requests: Vec<PlannedRequest>,
     /// Bytes of the object that are needed and at hand: those that came with the first read, and pages that were kept.
     pub cached_bytes: u64,
@@ -47,6 +47,8 @@ pub enum ObjectPart {
     KeyPages,
     /// Pages that say where blocks are.
     BlockPages,
+    /// Dictionaries that blocks need.
+    Dictionaries,
     /// Blocks of blobs.
     Blocks,
 }
@@ -96,6 +98,7 @@ impl fmt::Display for ObjectPart {
         f.write_str(match self {
             Self::KeyPages => "key pages",
             Self::BlockPages => "block pages",
+            Self::Dictionaries => "dictionaries",
             Self::Blocks => "blocks",
         })
     }

@@ -25,7 +25,7 @@ pub struct VerifyReport {
 
 impl BatchReader {
     /// Reads every byte of the object, decodes every block and page, and checks that all agree. Needs no more memory than
-    /// a few blocks and pages.
+    /// a few blocks and pages, and the object's dictionaries.
     ///
     /// # Errors
     ///
@@ -54,7 +54,10 @@ impl BatchReader {
             let problem = Problem::Malformed("not the header that the root describes");
             return Err(self.object.corrupt(problem.at(Section::Header, 0)));
         }
-        let mut blocks = self.assemble(batch, batch.all_blocks(&self.object, false), Arc::default());
+        // Those that no block needs, too.
+        let decoders = batch.decoders(&self.object, batch.all_dictionaries()).await?;
+        let planned = batch.all_blocks(&self.object, false);
+        let mut blocks = self.assemble(batch, planned, decoders, Arc::default());
         while blocks.try_next().await?.is_some() {
             report.blocks += 1;
         }

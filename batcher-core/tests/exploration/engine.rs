@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use batcher_codecs::{Lz4, registry};
 use batcher_core::{
-    BatchHandle, BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, Executor,
+    BatchHandle, BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, Codec, Executor,
     FlushErrorKind, Inline, Job, Limit, Meter, Prefix, PutMode, ReadError, ReadOptions, Retry, RetryPolicy,
     Timeout,
 };
 use batcher_testkit::{FaultKind, FiredFault, MemoryStore, World};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
+
+use crate::codec::{LONGEST, Learner};
 
 /// How the engine keeps its checkpoints.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Engine {
     pub(crate) early: bool,
     /// Whether blocks are compressed on other threads.
     pub(crate) threads: bool,
+    /// Whether objects have dictionaries.
+    pub(crate) dictionaries: bool,
     /// What stands between the batcher and the store, from the store outwards.
     pub(crate) adaptors: Vec<Adaptor>,
     pub(crate) epochs: u64,
@@ -56,6 +60,7 @@ impl Default for Engine {
             in_parts: true,
             early: false,
             threads: false,
+            dictionaries: false,
             adaptors: Vec::new(),
             epochs: 2,
             moves_on: false,
@@ -117,7 +122,11 @@ impl Engine {
         life: u32,
         committed: &Committed,
     ) -> Result<(), String> {
-        let builder = Batcher::builder(world.codec(Lz4::default()), store.clone());
+        let codec: Arc<dyn Codec> =
+            if self.dictionaries { Arc::new(Learner::default()) } else { Arc::new(Lz4::default()) };
+        // From 32 times as much: in the midst of an epoch.
+        let longest = if self.dictionaries { LONGEST } else { 0 };
+        let builder = Batcher::builder(world.codec(codec), store.clone()).dictionary(longest);
         let builder = if self.threads {
             builder.executor(world.executor(Threads::new()))
         } else {
@@ -135,7 +144,8 @@ impl Engine {
         let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch / NUMBERS + 1);
         for epoch in first..self.epochs {
             // The operators' own: a flush that dies does not stop them.
-            let mut operators = Operators { handle: batcher.handle(), blobs: state(epoch) };
+            let mut operators =
+                Operators { handle: batcher.handle(), blobs: state(epoch, self.dictionaries) };
             if !self.early {
                 operators.add_all(world).await;
             }
@@ -329,12 +339,13 @@ fn spoilt(fired: &[FiredFault]) -> usize {
 }
 
 /// The blobs of an epoch: most of them are new in each, one only stands in the first.
-fn state(epoch: u64) -> BTreeMap<String, Bytes> {
+fn state(epoch: u64, alike: bool) -> BTreeMap<String, Bytes> {
     let mut blobs = BTreeMap::new();
     for partition in 0..4_u64 {
         let seed = epoch * 31 + partition;
         let blob: Vec<u8> =
             (0..150 + seed % 60).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
+        let blob = if alike { [&epoch.to_le_bytes()[..], &vec![blob[9]; blob.len()]].concat() } else { blob };
         blobs.insert(format!("partition-{partition}/counts"), blob.into());
     }
     blobs.insert(format!("epoch-{epoch}/offsets"), Bytes::from(epoch.to_string()));
@@ -346,7 +357,13 @@ async fn read_all(store: &Store, receipts: &[BatchReceipt]) -> Result<BTreeMap<S
     let mut all = BTreeMap::new();
     let options = || ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
     for receipt in receipts {
-        let reader = BatchReader::open_with(store.clone(), &receipt.object, &registry(), options()).await?;
+        let reader = BatchReader::open_with(
+            store.clone(),
+            &receipt.object,
+            &registry().with(Learner::default()),
+            options(),
+        )
+        .await?;
         all.extend(reader.blobs().try_collect::<Vec<_>>().await?);
         if let Some(blob) = reader.get("partition-0/counts").await? {
             assert_eq!(all.get("partition-0/counts"), Some(&blob), "two ways to read give two blobs");

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod codec;
 mod engine;
 
 use std::time::{Duration, Instant};
@@ -68,12 +69,35 @@ fn every_fault_while_other_threads_compress() {
     }
 }
 
+/// Blocks wait for a dictionary, whose training goes wrong in its own ways.
+#[test]
+fn every_fault_while_a_dictionary_is_trained() {
+    for engine in engines() {
+        for threads in [false, true] {
+            let (engine, start) = (Engine { dictionaries: true, threads, ..engine.clone() }, Instant::now());
+            let exploration = explore(&engine).without(out_of_reach(&engine)).late_window(8);
+            clean(&exploration.lasting(!threads).run(), start);
+        }
+    }
+}
+
+#[test]
+fn every_pair_of_faults_with_dictionaries() {
+    let engine = Engine { dictionaries: true, epochs: 1, ..Engine::default() };
+    let start = Instant::now();
+    clean(&explore(&engine).without(out_of_reach(&engine)).depth(2).run(), start);
+}
+
 /// An epoch that failed is given up for the next one, in which nothing of it may be missing.
 #[test]
 fn every_fault_while_failed_epochs_are_given_up() {
     for engine in engines() {
-        let (engine, start) = (Engine { moves_on: true, ..engine }, Instant::now());
-        clean(&explore(&engine).without(out_of_reach(&engine)).lasting(true).run(), start);
+        // With dictionaries, what is carried along keeps its own, also where an early upload goes on with it.
+        for dictionaries in [false, true] {
+            let engine = Engine { moves_on: true, dictionaries, ..engine.clone() };
+            let start = Instant::now();
+            clean(&explore(&engine).without(out_of_reach(&engine)).lasting(true).run(), start);
+        }
     }
 }
 

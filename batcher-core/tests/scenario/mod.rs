@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use batcher_codecs::{Lz4, Raw, Zstd, registry};
-use batcher_core::{BatchReader, Batcher, BlobStore, Codec, FlushReport, ReadOptions};
+use batcher_core::{BatchReader, Batcher, BatcherBuilder, BlobStore, Codec, FlushReport, ReadOptions};
 use batcher_testkit::MemoryStore;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+
+pub(crate) type Builder = BatcherBuilder<Arc<dyn Codec>, MemoryStore>;
 
 pub(crate) type State = Vec<(String, Bytes)>;
 
@@ -76,9 +78,17 @@ pub(crate) async fn write<S: BlobStore>(batcher: &mut Batcher<S>, state: &State,
 
 /// The bytes of the object that a batcher with this codec and block length makes of state.
 pub(crate) async fn object(state: &State, codec: Arc<dyn Codec>, block_len: usize) -> Bytes {
+    object_with(state, codec, |builder| builder.block_len(block_len)).await
+}
+
+/// The bytes of the object that a batcher set up like this makes of state.
+pub(crate) async fn object_with(
+    state: &State,
+    codec: Arc<dyn Codec>,
+    set_up: impl FnOnce(Builder) -> Builder,
+) -> Bytes {
     let store = MemoryStore::new();
-    let mut batcher =
-        Batcher::builder(codec, store.clone()).writer("w").block_len(block_len).build().expect("valid");
+    let mut batcher = set_up(Batcher::builder(codec, store.clone()).writer("w")).build().expect("valid");
     let report = write(&mut batcher, state, 7).await;
     store.object(&report.receipts[0].object).expect("it was put")
 }

@@ -150,16 +150,16 @@ def lz4_frame(frame, size, stored_only, fail):
     return bytes(out)
 
 
-def zstd_frame(frame, size, fail):
+def zstd_frame(frame, size, fail, dictionary=None):
     """Walks the frame, so that it is one frame with the promised head, then lets the tool decode it."""
     if len(frame) < 6 or frame[:4] != b"\x28\xb5\x2f\xfd":
         fail("not a Zstandard frame")
     flags = frame[4]
     single = flags >> 5 & 1
-    if flags & 0x0F:
+    if flags & 0x0C or flags & 3 and dictionary is None:
         fail("Zstandard frame with checksum, dictionary id or reserved bit")
     width = (single, 2, 4, 8)[flags >> 6]
-    pos = 5 + (not single) + width
+    pos = 5 + (not single) + (0, 1, 2, 4)[flags & 3] + width
     if not width or pos > len(frame):
         fail("Zstandard frame without content size")
     content = int.from_bytes(frame[pos - width:pos], "little") + (256 if width == 2 else 0)
@@ -176,10 +176,17 @@ def zstd_frame(frame, size, fail):
             fail("Zstandard block of the reserved kind")
     if pos != len(frame):
         fail("bytes after the Zstandard frame, or too few")
-    with tempfile.TemporaryFile() as source:  # a file, not a pipe: no deadlock, and output can be cut off
+    # Files, not pipes: no deadlock, and output can be cut off.
+    with tempfile.TemporaryFile() as source, tempfile.NamedTemporaryFile() as other:
         source.write(frame)
         source.seek(0)
-        with subprocess.Popen(["zstd", "-dcq", "--single-thread"], stdin=source, stdout=subprocess.PIPE,
+        if dictionary is not None:
+            if dictionary[:4] != b"\x37\xa4\x30\xec":
+                fail("not a Zstandard dictionary")
+            other.write(dictionary)
+            other.flush()
+        with_it = [] if dictionary is None else ["-D", other.name]
+        with subprocess.Popen(["zstd", "-dcq", "--single-thread", *with_it], stdin=source, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL) as tool:
             out = tool.stdout.read(size + 1)
             if len(out) > size:
@@ -189,7 +196,7 @@ def zstd_frame(frame, size, fail):
     return out
 
 
-def decode(codec, frame, size, section, offset, what):
+def decode(codec, frame, size, section, offset, what, dictionary=None):
     def fail(text):
         raise Bad(section, offset, f"{what}: {text}")
-    return zstd_frame(frame, size, fail) if codec == 2 else lz4_frame(frame, size, codec == 0, fail)
+    return zstd_frame(frame, size, fail, dictionary) if codec == 2 else lz4_frame(frame, size, codec == 0, fail)

@@ -14,7 +14,8 @@ from frames import Bad, crc32c, decode, lz4_block
 MAGIC, TAG = 0x184D2A5B, b"CKPTBTCH"
 LIMIT, MAX_KEY, PER_BLOCK_PAGE, TRAILER = 1 << 26, 65536, 4096, 56
 CODECS = {0: "raw", 1: "lz4", 2: "zstd"}
-DATA, KEYS, BLOCKS = 1, 2, 3
+MAX_DICTIONARY, DICTIONARIES = 1 << 20, 1
+DATA, KEYS, BLOCKS, DICTIONARY = 1, 2, 3, 4
 
 
 def need(ok, section, offset, text):
@@ -88,9 +89,10 @@ class Batch:
         self._ends()
         self._directory()
         self._block_pages()
-        for n, (offset, flen, blen, check) in enumerate(self.blocks):
+        for n, (offset, flen, blen, check, number) in enumerate(self.blocks):
             frame = self._checked(DATA, n, offset, flen, check, f"data frame {n}")
-            self.stream.write(decode(self.codec, frame, blen, 3, offset, f"data frame {n}"))
+            dictionary = self.dictionaries[number - 1] if number else None
+            self.stream.write(decode(self.codec, frame, blen, 3, offset, f"data frame {n}", dictionary))
         total = sum(length for _, _, length in self.entries())
         need(total == self.blob_bytes, 5, self.root, f"blobs have {total} bytes, the root says {self.blob_bytes}")
 
@@ -131,7 +133,7 @@ class Batch:
          check) = struct.unpack("<IIQQIIHHIII", data[at:-8])
         need(crc32c(data[at:at + 44]) == check, 6, at, "trailer checksum")
         need(version == 1, 9, at + 32, f"version {version} is not known")
-        need(not required, 9, at + 36, f"required features {required:#x} are not known")
+        need(not required & ~DICTIONARIES, 9, at + 36, f"required features {required:#x} are not known")
         need((magic, length, zero) == (MAGIC, 48, 0), 6, at, "trailer's magic, length or zero field")
         need(total == size, 6, at + 8, f"object has {size} bytes, its trailer says {total}")
         need(52 <= self.root <= at - 8, 9, at + 16, f"root offset {self.root}")
@@ -155,7 +157,10 @@ class Batch:
         """The rest of the root, and step 3 of section 9. Python's integers cannot overflow in the sums."""
         cur, root = self.cur, self.root
         self.blob_count, self.blob_bytes, self.stream_length, self.block_count = (cur.uvarint() for _ in range(4))
-        key_pages, block_pages, size = (cur.uvarint() for _ in range(3))
+        key_pages, block_pages = cur.uvarint(), cur.uvarint()
+        dictionaries = cur.uvarint() if self.required & DICTIONARIES else 0
+        need(bool(dictionaries) == bool(self.required & DICTIONARIES), 5, root, "feature without dictionaries")
+        size = cur.uvarint()
         need(block_pages == -(-self.block_count // PER_BLOCK_PAGE), 5, root, f"{block_pages} block pages for "
              f"{self.block_count} blocks")
         need(bool(key_pages) == bool(self.blob_count), 5, root, f"{key_pages} key pages for {self.blob_count} blobs")
@@ -163,7 +168,7 @@ class Batch:
         need(size <= LIMIT, 9, root, f"directory of {size} bytes")
         content = decode(self.codec, cur.take(len(cur.data) - cur.pos), size, 5, root, "directory")
         cur = Cursor(content, 5, root, "directory")
-        self.block_dir, self.key_dir, separator = [], [], None
+        self.block_dir, self.dictionary_dir, self.key_dir, separator = [], [], [], None
 
         def page():
             flen, dlen, check = cur.uvarint(), cur.uvarint(), cur.fixed(4)
@@ -172,6 +177,10 @@ class Batch:
             return flen, dlen, check
         for _ in range(block_pages):
             self.block_dir.append(page() + (cur.uvarint(), cur.uvarint()))
+        for _ in range(dictionaries):
+            self.dictionary_dir.append(page())
+            if self.dictionary_dir[-1][1] > MAX_DICTIONARY:
+                cur.fail("dictionary too long")
         for _ in range(key_pages):
             head, entries = page(), cur.uvarint()
             if not entries:
@@ -182,7 +191,8 @@ class Batch:
             separator = new
             self.key_dir.append(head + (entries, separator))
         cur.end()
-        self.first_page = self.header + sum(e[3] for e in self.block_dir)
+        self.first_dictionary = self.header + sum(e[3] for e in self.block_dir)
+        self.first_page = self.first_dictionary + sum(e[0] for e in self.dictionary_dir)
         self.first_block_page = self.first_page + sum(e[0] for e in self.key_dir)
         end = self.first_block_page + sum(e[0] for e in self.block_dir)
         need(end == root, 9, root, f"header, data and pages end at {end}, not at the root")
@@ -202,6 +212,11 @@ class Batch:
         return Cursor(decode(self.codec, frame[8:], entry[1], 4, offset, what), 4, offset, what)
 
     def _block_pages(self):
+        self.dictionaries, offset = [], self.first_dictionary
+        for n, entry in enumerate(self.dictionary_dir):
+            self.dictionaries.append(self._page(DICTIONARY, n, offset, entry, f"dictionary {n}").data)
+            need(self.codec == 2, 8, offset, "dictionary of a codec that has none")
+            offset += entry[0]
         self.blocks, place, offset = [], self.header, self.first_block_page
         for n, entry in enumerate(self.block_dir):
             cur, data, stream = self._page(BLOCKS, n, offset, entry, f"block page {n}"), 0, 0
@@ -209,7 +224,10 @@ class Batch:
                 flen, blen, check = cur.uvarint(), cur.uvarint(), cur.fixed(4)
                 if not flen or not 1 <= blen <= LIMIT:
                     cur.fail(f"data frame of {flen} bytes that decodes to {blen}")
-                self.blocks.append((place + data, flen, blen, check))
+                dictionary = cur.uvarint() if self.dictionaries else 0
+                if dictionary > len(self.dictionaries):
+                    cur.fail(f"data frame with dictionary {dictionary}")
+                self.blocks.append((place + data, flen, blen, check, dictionary))
                 data, stream = data + flen, stream + blen
             cur.end()
             need((data, stream) == entry[3:], 5, offset, f"sums of block page {n} are not the directory's")
