@@ -263,3 +263,22 @@ fn every_epoch_holds_its_own_blobs_in_memory_that_served_before() {
         memory.remove(&report.receipts[0].object);
     }
 }
+
+#[test]
+fn a_batcher_that_is_gone_leaves_no_memory_behind() {
+    let live = || {
+        let memory = MemoryStore::new();
+        let mut batcher = builder(&memory).build().unwrap();
+        for epoch in 0..3 {
+            for number in 0..5_000 {
+                batcher.add(&key(number, 4_000), vec![7; 100]).unwrap();
+            }
+            let report = block_on(batcher.flush(epoch)).unwrap();
+            assert_eq!(report.receipts.len(), 1);
+        }
+        batcher.add("left", vec![7; 100]).unwrap();
+    };
+    // What is made once in a process.
+    live();
+    assert_eq!(allocation_counter::measure(live).bytes_current, 0);
+}

@@ -4,7 +4,7 @@
 //! would cost a good part of what compressing it does.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 
@@ -40,7 +40,8 @@ struct Pools {
 #[derive(Debug)]
 struct Segment {
     content: Mutex<Content>,
-    shared: Arc<Shared>,
+    /// Weak: segments that are being filled belong to the pools.
+    shared: Weak<Shared>,
 }
 
 #[derive(Debug)]
@@ -98,7 +99,7 @@ impl Shared {
             }
         };
         drop(pools);
-        Arc::new(Segment { content: Mutex::new(Content::Filling(bytes)), shared: Arc::clone(self) })
+        Arc::new(Segment { content: Mutex::new(Content::Filling(bytes)), shared: Arc::downgrade(self) })
     }
 
     fn give_back(&self, mut bytes: Vec<u8>) {
@@ -132,8 +133,8 @@ impl Segment {
 impl Drop for Segment {
     fn drop(&mut self) {
         // A frozen one goes back when the last slice of it is dropped.
-        if let Content::Filling(bytes) = &mut *self.content() {
-            self.shared.give_back(std::mem::take(bytes));
+        if let (Content::Filling(bytes), Some(shared)) = (&mut *self.content(), self.shared.upgrade()) {
+            shared.give_back(std::mem::take(bytes));
         }
     }
 }
@@ -147,7 +148,7 @@ impl Stored {
     pub(crate) fn bytes(&self) -> Bytes {
         let mut content = self.segment.content();
         if let Content::Filling(bytes) = &mut *content {
-            let owner = Frozen { bytes: std::mem::take(bytes), shared: Arc::clone(&self.segment.shared) };
+            let owner = Frozen { bytes: std::mem::take(bytes), shared: Weak::clone(&self.segment.shared) };
             *content = Content::Frozen(Bytes::from_owner(owner));
         }
         match &*content {
@@ -161,7 +162,7 @@ impl Stored {
 #[derive(Debug)]
 struct Frozen {
     bytes: Vec<u8>,
-    shared: Arc<Shared>,
+    shared: Weak<Shared>,
 }
 
 impl AsRef<[u8]> for Frozen {
@@ -172,6 +173,8 @@ impl AsRef<[u8]> for Frozen {
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        self.shared.give_back(std::mem::take(&mut self.bytes));
+        if let Some(shared) = self.shared.upgrade() {
+            shared.give_back(std::mem::take(&mut self.bytes));
+        }
     }
 }
