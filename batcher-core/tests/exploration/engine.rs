@@ -137,10 +137,13 @@ impl Engine {
             .put_mode(self.mode)
             .block_len(500)
             .multipart_threshold(if self.in_parts { 1 } else { u64::MAX })
-            .part_len(400)
+            .part_len(100)
             .parts_in_flight(2)
             .build()
             .map_err(|error| error.to_string())?;
+        if life > 0 {
+            self.restore(world, store, committed).await?;
+        }
         let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch / NUMBERS + 1);
         for epoch in first..self.epochs {
             // The operators' own: a flush that dies does not stop them.
@@ -198,9 +201,7 @@ impl Engine {
                 break;
             }
         }
-        self.restore(world, store, committed).await?;
-        self.clear_away(world, store, committed).await?;
-        self.restore(world, store, committed).await
+        self.clear_away(world, store, committed).await
     }
 
     /// Reads everything back that was committed, as often as it takes.
@@ -355,15 +356,10 @@ fn state(epoch: u64, alike: bool) -> BTreeMap<String, Bytes> {
 
 async fn read_all(store: &Store, receipts: &[BatchReceipt]) -> Result<BTreeMap<String, Bytes>, ReadError> {
     let mut all = BTreeMap::new();
-    let options = || ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
+    let options = ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
+    let codecs = registry().with(Learner::default());
     for receipt in receipts {
-        let reader = BatchReader::open_with(
-            store.clone(),
-            &receipt.object,
-            &registry().with(Learner::default()),
-            options(),
-        )
-        .await?;
+        let reader = BatchReader::open_with(store.clone(), &receipt.object, &codecs, options.clone()).await?;
         all.extend(reader.blobs().try_collect::<Vec<_>>().await?);
         if let Some(blob) = reader.get("partition-0/counts").await? {
             assert_eq!(all.get("partition-0/counts"), Some(&blob), "two ways to read give two blobs");

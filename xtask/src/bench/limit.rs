@@ -124,14 +124,31 @@ impl<'a> RawThreads<'a> {
 
     /// Compresses all blocks once.
     pub(crate) fn encode(&mut self) -> Result<Duration, Failure> {
+        self.together(RawCodec::encode)
+    }
+
+    /// Keeps the compressed blocks, so that [`decode`](Self::decode) has something to do.
+    pub(crate) fn prepare(&mut self) -> Result<(), Failure> {
+        self.threads.iter_mut().try_for_each(RawCodec::prepare)
+    }
+
+    /// Decompresses all blocks once.
+    pub(crate) fn decode(&mut self) -> Result<Duration, Failure> {
+        self.together(RawCodec::decode)
+    }
+
+    fn together(
+        &mut self,
+        work: fn(&mut RawCodec<'a>) -> Result<Duration, Failure>,
+    ) -> Result<Duration, Failure> {
         let (done, took) = timed(|| {
             thread::scope(|scope| {
                 let threads: Vec<_> =
-                    self.threads.iter_mut().map(|raw| scope.spawn(|| raw.encode().is_ok())).collect();
+                    self.threads.iter_mut().map(|raw| scope.spawn(move || work(raw).is_ok())).collect();
                 threads.into_iter().all(|thread| thread.join().unwrap_or(false))
             })
         });
-        if done { Ok(took) } else { Err("a thread could not compress".into()) }
+        if done { Ok(took) } else { Err("the codec failed on one of the threads".into()) }
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::super::codec_name::CodecName;
 use super::super::contest::{Contest, median, ranked};
 use super::super::context::{Bench, Quantity, written};
 use super::super::figure::{Better, Spread};
-use super::super::limit::{MemoryCopy, RawCodec, raw_name};
-use super::super::stack::{own_name, stacks};
+use super::super::limit::{MemoryCopy, RawCodec, RawThreads, raw_name, raw_threads_name};
+use super::super::stack::{Own, own_name, stacks};
 use super::super::store::Places;
 use super::super::table::Table;
 use crate::failure::Failure;
@@ -30,6 +31,11 @@ fn compare(bench: &mut Bench, blob_len: usize) -> Result<(), Failure> {
     let case = state.name.clone();
     let stream = state.stream();
     let stacks = stacks(&options.codecs, options.threads, options.block_len())?;
+    let owns = options
+        .codecs
+        .iter()
+        .map(|codec| Ok((*codec, Own::new(*codec, options.threads)?.with_block_len(options.block_len()))))
+        .collect::<Result<Vec<_>, Failure>>()?;
     let places = Places::open(&options.store)?;
     let mut contest = Contest::new(format!("{NAME}, {case}"));
     let mut written_places = Vec::new();
@@ -47,10 +53,28 @@ fn compare(bench: &mut Bench, blob_len: usize) -> Result<(), Failure> {
             if sum == expected { Ok(took) } else { Err("not all bytes came back".into()) }
         });
     }
+    for (codec, own) in &owns {
+        let place = written(&bench.runtime, places.fresh()?, own, &state)?;
+        let (runtime, expected) = (&bench.runtime, state.bytes);
+        written_places.push(place.clone());
+        contest.add(in_groups(*codec), move || {
+            let mut sum = 0;
+            let begun = Instant::now();
+            let look = |_: &str, blob: &[u8]| sum += blob.len() as u64;
+            runtime.block_on(own.read_groups(Arc::clone(&place.store), look))?;
+            let took = begun.elapsed();
+            if sum == expected { Ok(took) } else { Err("not all bytes came back".into()) }
+        });
+    }
     for codec in &options.codecs {
         let mut raw = RawCodec::new(*codec, &stream, options.block_len())?;
         raw.prepare()?;
         contest.add(raw_name(*codec), move || raw.decode());
+        if options.threads > 1 {
+            let mut raw = RawThreads::new(*codec, &stream, options.block_len(), options.threads)?;
+            raw.prepare()?;
+            contest.add(raw_threads_name(*codec, options.threads), move || raw.decode());
+        }
     }
     let mut memory = MemoryCopy::new(&stream);
     contest.add("memory copy", move || Ok(memory.copy()));
@@ -75,13 +99,13 @@ fn compare(bench: &mut Bench, blob_len: usize) -> Result<(), Failure> {
     bench.text.push_str(&table.to_string());
     let copy = median(&rates, "memory copy");
     for codec in &options.codecs {
-        let (own, raw) = (median(&rates, &own_name(*codec)), median(&rates, &raw_name(*codec)));
+        let (own, raw) = (median(&rates, &in_groups(*codec)), median(&rates, &raw_name(*codec)));
         let threads = options.threads as f64;
         let limit = (0.9 * threads * raw).min(0.8 * copy);
         let which = if 0.8 * copy < 0.9 * threads * raw { "memory copy" } else { "decoding" };
         bench.goal(
             &format!(
-                "all blobs back, {case}, {}: ≥ 0.90 × threads × raw, or 0.8 × memory copy",
+                "all blobs back in groups, {case}, {}: ≥ 0.90 × threads × raw, or 0.8 × memory copy",
                 codec.name()
             ),
             format!("{own:.0} MB/s of {limit:.0} MB/s, bound by {which}"),
@@ -91,4 +115,9 @@ fn compare(bench: &mut Bench, blob_len: usize) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// What our stack is called where it hands out blobs a group at a time.
+fn in_groups(codec: CodecName) -> String {
+    format!("{}, in groups", own_name(codec))
 }

@@ -20,6 +20,8 @@ use crate::failure::Failure;
 pub(crate) const NAME: &str = "blob-counts";
 
 const BLOB_LEN: usize = 64;
+/// How many times as much a blob may cost at one of these counts as at another.
+const FLAT: f64 = 1.5;
 const COUNTS: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 /// The largest count is for runs that are not quick.
 const QUICK_COUNTS: usize = 4;
@@ -47,14 +49,17 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         &format!("What a blob of {BLOB_LEN} bytes costs among many, {}", codec.name()),
         &["blobs", "ns to add", "ns to flush", "bytes stored", "open and get one, ms"],
     );
+    let mut costs = Vec::new();
     let counts = if options.quick { &COUNTS[..QUICK_COUNTS] } else { &COUNTS };
     for count in counts {
         let state = Arc::new(State::corpus(options.corpus(), BLOB_LEN, *count));
         let other = RefCell::new(Other::default());
+        // One epoch after the other, as an engine writes them.
+        let place = Places::in_memory();
+        let mut session = own.session(&state, Arc::clone(&place.store))?;
         let mut contest = Contest::new(format!("{NAME}, {count}"));
         contest.add(own.name(), || {
-            let place = Places::in_memory();
-            let mut session = own.session(&state, Arc::clone(&place.store))?;
+            bench.runtime.block_on(place.clear())?;
             let begun = Instant::now();
             session.add_all()?;
             let added = begun.elapsed();
@@ -84,6 +89,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         let spread = |values: &[f64]| Spread::of(values.get(1..).unwrap_or_default());
         let (added, flush, get) = (added.map(each), spread(&other.flush).map(each), spread(&other.get));
         let stored = other.stored as f64 / *count as f64;
+        costs.push(added.median + flush.median);
         let (case, stack) = (format!("{count} blobs of {BLOB_LEN} bytes"), own_name(codec));
         bench.figure(ADD, &case, &stack, added);
         bench.figure(FLUSH, &case, &stack, flush);
@@ -98,5 +104,17 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         ]);
     }
     bench.text.push_str(&table.to_string());
+    let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = costs.iter().copied().fold(0.0, f64::max);
+    bench.goal(
+        &format!(
+            "a blob of {BLOB_LEN} bytes, {}: about the same cost whether there are few or many",
+            codec.name()
+        ),
+        format!("{least:.0} to {most:.0} ns to add and flush"),
+        Better::Lower,
+        most / least,
+        FLAT,
+    );
     Ok(())
 }

@@ -12,6 +12,7 @@ mod slow_store;
 mod stored_bytes;
 mod threads;
 mod ticks;
+mod tuning;
 
 use super::context::Bench;
 use crate::failure::Failure;
@@ -80,5 +81,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: ticks::NAME,
         about: "how long a flush keeps other tasks of a runtime waiting",
         run: ticks::run,
+    },
+    Scenario {
+        name: tuning::NAME,
+        about: "what each setting trades; not with --quick, unless asked for",
+        run: tuning::run,
     },
 ];

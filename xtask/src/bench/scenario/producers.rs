@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use batcher::BatchHandle;
+use batcher::{BatchHandle, Batcher, BlobStore};
 use bytes::Bytes;
 use tokio::runtime::Runtime;
 
@@ -42,8 +42,14 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         for producers in PRODUCERS {
             let (runtime, own, state) = (&bench.runtime, &own, &state);
             let plural = if producers == 1 { "" } else { "s" };
+            // One epoch after the other, as an engine writes them.
+            let place = Places::in_memory();
+            let mut batcher = own.batcher(Arc::clone(&place.store))?;
+            let mut epoch = 0;
             contest.add(format!("batcher, {producers} producer{plural}"), move || {
-                produce(runtime, own, state, producers)
+                runtime.block_on(place.clear())?;
+                epoch += 1;
+                produce(runtime, &mut batcher, epoch, state, producers)
             });
         }
         let results = contest.run(options.rounds, &mut bench.progress)?;
@@ -64,8 +70,13 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
     Ok(())
 }
 
-fn produce(runtime: &Runtime, own: &Own, state: &State, producers: usize) -> Result<Duration, Failure> {
-    let mut batcher = own.batcher(Places::in_memory().store)?;
+fn produce(
+    runtime: &Runtime,
+    batcher: &mut Batcher<Arc<dyn BlobStore>>,
+    epoch: u64,
+    state: &State,
+    producers: usize,
+) -> Result<Duration, Failure> {
     let handles: Vec<BatchHandle> = (0..producers).map(|_| batcher.handle()).collect();
     let share = state.blobs.len().div_ceil(producers).max(1);
     let begun = Instant::now();
@@ -76,7 +87,7 @@ fn produce(runtime: &Runtime, own: &Own, state: &State, producers: usize) -> Res
             .into_iter()
             .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
-    let report = runtime.block_on(batcher.flush(1))?;
+    let report = runtime.block_on(batcher.flush(epoch))?;
     let took = begun.elapsed();
     let expected = state.blobs.len() as u64;
     if report.blobs() == expected { Ok(took) } else { Err("not all blobs were flushed".into()) }

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 pub(crate) const NAME: &str = "threads";
 
 const BLOB_LENS: [usize; 3] = [1 << 10, 64 << 10, 1 << 20];
-/// Threads that are measured, where there are as many cores.
+/// Threads of the pools that are measured, beside the thread that adds, which compresses when they cannot keep up.
 const MEASURED: [usize; 2] = [1, 2];
 /// Threads for which the throughput is projected.
 const PROJECTED: [usize; 2] = [8, 64];
@@ -60,7 +60,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
             "Threads, {}: flush throughput in MB/s, measured and (in brackets) projected from the serial part",
             codec.name()
         ),
-        &["blobs", "serial ms", "of one thread's", "1", "2", "(8)", "(64)"],
+        &["blobs", "serial ms", "of one thread's", "1", "1 + pool of 1", "1 + pool of 2", "(8)", "(64)"],
     );
     for blob_len in BLOB_LENS {
         let state = Arc::new(State::of_bytes(options.corpus(), blob_len, options.bytes));
@@ -92,7 +92,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         bench.figures(THROUGHPUT, &case, &rates);
         bench.figure(SERIAL, &case, pools.first().map_or("batcher", Stack::name), serial);
         let whole = results.first().map_or(0.0, |(_, seconds)| seconds.median);
-        let measured = rates.iter().skip(1).map(|(_, rate)| format!("{:.0}", rate.median));
+        let measured = rates.iter().map(|(_, rate)| format!("{:.0}", rate.median));
         let projected = PROJECTED.map(|threads| {
             let seconds = amdahl(whole, serial.median, threads);
             format!("({:.0})", megabytes / seconds)

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use batcher::{
-    BatchHandle, BatchReader, Batcher, BlobSink, BlobSource, BlobStore, Codec, Executor, Lz4, PutMode,
-    ReadOptions, ThreadPool, Zstd, async_trait, registry,
+    BatchHandle, BatchReader, Batcher, BatcherBuilder, BlobSink, BlobSource, BlobStore, Codec, Executor, Lz4,
+    PutMode, ReadOptions, ThreadPool, Zstd, async_trait, registry,
 };
 use futures_util::TryStreamExt;
 
@@ -60,19 +60,40 @@ impl Own {
 
     /// A batcher that creates where the store can, as the default is.
     pub(crate) fn batcher(&self, store: Arc<dyn BlobStore>) -> Result<Batcher<Arc<dyn BlobStore>>, Failure> {
+        Ok(self.builder(store).build()?)
+    }
+
+    /// What such a batcher is built by.
+    pub(crate) fn builder(
+        &self,
+        store: Arc<dyn BlobStore>,
+    ) -> BatcherBuilder<Arc<dyn Codec>, Arc<dyn BlobStore>> {
         let mode = if store.capabilities().create { PutMode::Create } else { PutMode::Replace };
-        let builder = Batcher::builder(self.codec(), store)
+        Batcher::builder(self.codec(), store)
             .executor(Arc::clone(&self.executor))
             .block_len(self.block_len)
             .put_mode(mode)
             .memory_limit(usize::MAX)
             .part_len(PART_LEN)
-            .parts_in_flight(PARTS_IN_FLIGHT);
-        Ok(builder.build()?)
+            .parts_in_flight(PARTS_IN_FLIGHT)
     }
 
     pub(crate) fn read_options(&self) -> ReadOptions {
         ReadOptions::default().with_executor(Arc::clone(&self.executor)).with_memory_limit(u64::MAX)
+    }
+
+    /// Has all blobs handed out a group at a time, as bytes and not to be kept.
+    pub(crate) async fn read_groups(
+        &self,
+        store: Arc<dyn BlobStore>,
+        mut look: impl FnMut(&str, &[u8]),
+    ) -> Result<(), Failure> {
+        let reader = self.reader(store).await?;
+        let mut groups = reader.blob_groups();
+        while let Some(group) = groups.try_next().await? {
+            group.blobs().for_each(|(key, blob)| look(key, blob));
+        }
+        Ok(())
     }
 
     /// The reader of the only object in a store.
