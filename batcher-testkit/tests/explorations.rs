@@ -62,6 +62,20 @@ fn all_combinations_are_run_and_counted() {
 }
 
 #[test]
+fn combinations_without_a_kind_and_those_with_it_are_all_that_there_are() {
+    let [kept, apart] = LOST;
+    let stubborn = || scenario(stubborn).depth(3);
+    let counts = |report: Report| {
+        report.assert_clean();
+        [0, 1, 2, 3].map(|faults| report.cases_of(faults))
+    };
+    assert_eq!(counts(stubborn().faults([kept]).run()), [1, 1, 1, 1]);
+    // Of the longest combinations those of `kept` alone are left out, of shorter ones none: more may follow.
+    assert_eq!(counts(stubborn().faults(LOST).involving([apart]).run()), [1, 2, 4, 7]);
+    assert_eq!(counts(stubborn().depth(1).faults(LOST).involving([apart]).run()), [1, 2, 0, 0]);
+}
+
+#[test]
 fn a_kind_that_never_comes_about_is_not_clean() {
     let report = scenario(stubborn).faults([FaultKind::OwnExists, FaultKind::AckLost]).run();
     assert_eq!((report.never_fired(), report.failures().len()), (vec![FaultKind::OwnExists], 0));

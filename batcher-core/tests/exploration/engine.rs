@@ -27,6 +27,8 @@ pub(crate) struct Engine {
     pub(crate) mode: PutMode,
     /// Whether objects go up in parts.
     pub(crate) in_parts: bool,
+    /// Bytes in a part; an epoch's object has some 850.
+    pub(crate) part_len: u64,
     /// Whether uploads begin before all blobs are there.
     pub(crate) early: bool,
     /// Whether blocks are compressed on other threads.
@@ -58,6 +60,7 @@ impl Default for Engine {
         Self {
             mode: PutMode::Create,
             in_parts: true,
+            part_len: 200,
             early: false,
             threads: false,
             dictionaries: false,
@@ -137,7 +140,7 @@ impl Engine {
             .put_mode(self.mode)
             .block_len(500)
             .multipart_threshold(if self.in_parts { 1 } else { u64::MAX })
-            .part_len(100)
+            .part_len(self.part_len)
             .parts_in_flight(2)
             .build()
             .map_err(|error| error.to_string())?;
@@ -342,7 +345,7 @@ fn spoilt(fired: &[FiredFault]) -> usize {
 /// The blobs of an epoch: most of them are new in each, one only stands in the first.
 fn state(epoch: u64, alike: bool) -> BTreeMap<String, Bytes> {
     let mut blobs = BTreeMap::new();
-    for partition in 0..4_u64 {
+    for partition in 0..3_u64 {
         let seed = epoch * 31 + partition;
         let blob: Vec<u8> =
             (0..150 + seed % 60).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
@@ -358,10 +361,13 @@ async fn read_all(store: &Store, receipts: &[BatchReceipt]) -> Result<BTreeMap<S
     let mut all = BTreeMap::new();
     let options = ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
     let codecs = registry().with(Learner::default());
-    for receipt in receipts {
+    for (index, receipt) in receipts.iter().enumerate() {
         let reader = BatchReader::open_with(store.clone(), &receipt.object, &codecs, options.clone()).await?;
         all.extend(reader.blobs().try_collect::<Vec<_>>().await?);
-        if let Some(blob) = reader.get("partition-0/counts").await? {
+        // One is enough to see that two ways to read give the same.
+        if index == 0
+            && let Some(blob) = reader.get("partition-0/counts").await?
+        {
             assert_eq!(all.get("partition-0/counts"), Some(&blob), "two ways to read give two blobs");
         }
     }

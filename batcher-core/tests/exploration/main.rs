@@ -85,7 +85,7 @@ fn every_fault_while_a_dictionary_is_trained() {
 fn every_pair_of_faults_with_dictionaries() {
     let engine = Engine { dictionaries: true, epochs: 1, ..Engine::default() };
     let start = Instant::now();
-    clean(&explore(&engine).without(out_of_reach(&engine)).depth(2).run(), start);
+    clean(&explore(&engine).without(out_of_reach(&engine)).late_window(1).depth(2).run(), start);
 }
 
 /// An epoch that failed is given up for the next one, in which nothing of it may be missing.
@@ -101,20 +101,48 @@ fn every_fault_while_failed_epochs_are_given_up() {
     }
 }
 
-/// The measure of the whole: all pairs over at least 40 operations and 20 kinds.
+/// What does not go wrong in a store, a codec or an executor but ends whoever calls them.
+const ENDS: [FaultKind; 5] = [
+    FaultKind::Cancel,
+    FaultKind::CrashBefore,
+    FaultKind::CrashAfter,
+    FaultKind::PanicBefore,
+    FaultKind::PanicAfter,
+];
+
+/// One whose clean run has at least 40 operations.
+fn in_many_parts() -> Engine {
+    Engine { part_len: 72, ..Engine::default() }
+}
+
+/// The measure of the whole: all pairs over at least 40 operations and 20 kinds. All lateness is tried among the singles.
 #[test]
 fn every_pair_of_faults() {
-    let (engine, start) = (Engine::default(), Instant::now());
-    let report = explore(&engine).without(out_of_reach(&engine)).depth(2).run();
+    let (engine, start) = (in_many_parts(), Instant::now());
+    let pairs = explore(&engine).without(out_of_reach(&engine)).without(ENDS).late_window(1).depth(2);
+    let report = pairs.run();
     clean(&report, start);
     assert!(report.operations() >= 40 && report.counts().len() >= 20 && report.cases_of(2) > 100_000);
+}
+
+/// All other pairs of the same: the flush, or its process, comes to an end before or after something goes wrong.
+#[test]
+fn every_pair_with_an_end() {
+    let (engine, start) = (in_many_parts(), Instant::now());
+    let pairs = explore(&engine).without(out_of_reach(&engine)).late_window(1).depth(2).involving(ENDS);
+    let report = pairs.run();
+    clean(&report, start);
+    assert!(report.cases_of(2) > 100_000);
 }
 
 #[test]
 fn every_pair_of_faults_in_the_other_deliveries() {
     for engine in engines() {
         let (engine, start) = (Engine { epochs: 1, ..engine }, Instant::now());
-        clean(&explore(&engine).without(out_of_reach(&engine)).lasting(true).depth(2).run(), start);
+        clean(
+            &explore(&engine).without(out_of_reach(&engine)).lasting(true).late_window(1).depth(2).run(),
+            start,
+        );
     }
 }
 
@@ -124,7 +152,7 @@ fn every_pair_of_faults_behind_all_adaptors() {
         Engine { adaptors: Adaptor::ALL.into(), epochs: 1, in_parts: false, ..Engine::default() },
         Instant::now(),
     );
-    clean(&explore(&engine).depth(2).run(), start);
+    clean(&explore(&engine).late_window(1).depth(2).run(), start);
 }
 
 /// What one adaptor gets wrong, the next may hide.
@@ -148,7 +176,7 @@ fn every_pair_of_faults_behind_each_adaptor() {
         let (engine, start) =
             (Engine { adaptors: vec![adaptor], epochs: 1, ..Engine::default() }, Instant::now());
         println!("{adaptor:?}");
-        clean(&explore(&engine).without(out_of_reach(&engine)).depth(2).run(), start);
+        clean(&explore(&engine).without(out_of_reach(&engine)).late_window(1).depth(2).run(), start);
     }
 }
 
@@ -173,7 +201,7 @@ fn what_was_mended_stays_mended() {
         "attempt:flush#0=cancel:9:done read:00000000000000000000/node-0-000000.lz4#0=flip:0",
     ];
     for line in lines {
-        let case = explore(&Engine::default()).replay(line).unwrap();
+        let case = explore(&in_many_parts()).replay(line).unwrap();
         assert!(
             !case.fired.is_empty() && case.violations.is_empty(),
             "{line}\n{:?}\n{}",

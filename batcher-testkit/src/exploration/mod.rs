@@ -100,6 +100,7 @@ pub struct Exploration<S> {
     scenario: S,
     kinds: Arc<[FaultKind]>,
     depth: usize,
+    involved: Option<Vec<FaultKind>>,
     lasting: bool,
     late_window: u32,
     threads: usize,
@@ -131,6 +132,7 @@ where
             scenario,
             kinds: FaultKind::survivable().into(),
             depth: 1,
+            involved: None,
             lasting: false,
             late_window: 3,
             threads: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -169,6 +171,16 @@ where
     /// The most faults in one run, all combinations of which are tried. Default: 1.
     pub fn depth(mut self, faults: usize) -> Self {
         self.depth = faults;
+        self
+    }
+
+    /// Of the combinations of as many faults as there may be in one run, tries only those with a fault of these kinds; with
+    /// fewer faults, all. Default: all.
+    ///
+    /// So one exploration becomes two that can run apart: all combinations without these kinds, by
+    /// [`without`](Self::without), and all with one of them.
+    pub fn involving(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
+        self.involved = Some(kinds.into_iter().collect());
         self
     }
 

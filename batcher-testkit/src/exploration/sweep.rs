@@ -115,6 +115,11 @@ where
             }
         };
         let mut plans = Vec::new();
+        // The last fault of a combination must bring what the others lack.
+        let complete = plan.len() + 1 == self.depth.max(2);
+        let needed = self.involved.as_ref().filter(|kinds| {
+            complete && !plan.entries.iter().any(|entry| kinds.contains(&entry.fault.kind()))
+        });
         for (index, record) in case.history.calls().iter().enumerate() {
             let region = matches!(record.site.call, Call::Attempt | Call::Process);
             let index = u32::try_from(index).unwrap_or(u32::MAX);
@@ -122,7 +127,7 @@ where
                 continue;
             }
             let depth = Depth { late_window: self.late_window, coarse: !plan.is_empty() };
-            for kind in self.kinds.iter() {
+            for kind in self.kinds.iter().filter(|kind| needed.is_none_or(|kinds| kinds.contains(kind))) {
                 let mut add = |fault: Fault| {
                     if let (Fault::Cancel { pending, .. }, Some(after)) = (fault, after) {
                         let point = record.info.pendings.iter().find(|point| point.nth == pending);
