@@ -31,7 +31,8 @@ What is measured
   --codec LIST        lz4, zstd [both]
   --blob-len LIST     lengths of blobs [64,1KiB,64KiB,1MiB]
   --block-len LIST    lengths of blocks [256KiB; without --quick 64KiB and 1MiB, too]
-  --bytes SIZE        of the state [256MiB, with --quick 64MiB; 1GiB in one-blob, memory, slow-store and ticks]
+  --bytes SIZE        of the state [256MiB, with --quick 64MiB; 1GiB in one-blob, memory, slow-store (quick: half)
+                      and ticks]
   --rounds N          that count, after one for warming up [7, with --quick 3]
   --threads N         of the batcher and of zstd [all cores]
 

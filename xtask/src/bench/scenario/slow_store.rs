@@ -24,7 +24,8 @@ const TIME: Quantity<'_> = Quantity { scenario: NAME, name: "time", unit: "s", b
 pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
     let options = bench.options.clone();
     // The last part is sent when everything else has been: what that costs is the same for any state.
-    let state = bench.state(BLOB_LEN, options.large_bytes)?;
+    let bytes = if options.quick { options.large_bytes / 2 } else { options.large_bytes };
+    let state = bench.state(BLOB_LEN, bytes)?;
     let slow = Places::open(&StoreChoice::Slow(options.distance))?;
     let case = format!("{}, {}", state.name, describe(options.distance));
     let mut stacks: Vec<Box<dyn Stack>> = Vec::new();

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use batcher_testkit::corpus::BlobKind;
 
+use super::super::codec_name::CodecName;
 use super::super::context::{Bench, Quantity, written};
 use super::super::figure::{Better, Spread};
-use super::super::stack::stacks;
+use super::super::stack::{Own, own_name, stacks};
 use super::super::state::State;
 use super::super::store::Places;
 use super::super::table::Table;
@@ -19,6 +20,10 @@ const KINDS: [BlobKind; 2] = [BlobKind::Rows, BlobKind::Json];
 /// Enough for an index of many pages.
 const BLOBS: u64 = 50_000;
 const QUICK_BLOBS: u64 = 20_000;
+
+/// Dictionaries are for short blocks; both settings that pay most with JSON.
+const SHORT_BLOCK_LEN: usize = 4 << 10;
+const LONGEST_DICTIONARY: usize = 4 << 10;
 
 const STORED: Quantity<'_> =
     Quantity { scenario: NAME, name: "stored", unit: "bytes a blob", better: Better::Lower };
@@ -37,7 +42,18 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
     let head: Vec<&str> =
         ["stack"].into_iter().chain(states.iter().map(|state| state.name.as_str())).collect();
     let mut table = Table::new("Bytes on the store for each blob, its key included", &head);
-    for stack in stacks(&options.codecs, options.threads, options.block_len())? {
+    let mut stacks = stacks(&options.codecs, options.threads, options.block_len())?;
+    if options.codecs.contains(&CodecName::Zstd) {
+        let name = |how: &str| format!("{}, {how}", own_name(CodecName::Zstd));
+        let own = Own::new(CodecName::Zstd, options.threads)?;
+        let short = own.clone().with_block_len(SHORT_BLOCK_LEN);
+        let (with, without) = (own.with_dictionary(LONGEST_DICTIONARY), short.clone());
+        stacks.push(Box::new(with.called(name("dictionary"))));
+        stacks.push(Box::new(without.called(name("4 KiB blocks"))));
+        let both = short.with_dictionary(LONGEST_DICTIONARY);
+        stacks.push(Box::new(both.called(name("4 KiB blocks, dictionary"))));
+    }
+    for stack in stacks {
         let mut cells = vec![stack.name().to_owned()];
         for state in &states {
             bench.progress.status(|| format!("{NAME}, {}, {}", state.name, stack.name()));

@@ -32,6 +32,7 @@ pub(crate) struct Own {
     codec: CodecName,
     executor: Arc<dyn Executor>,
     block_len: usize,
+    longest_dictionary: usize,
 }
 
 impl Own {
@@ -42,12 +43,24 @@ impl Own {
 
     /// On any executor.
     pub(crate) fn on(codec: CodecName, executor: Arc<dyn Executor>) -> Self {
-        Self { name: own_name(codec), codec, executor, block_len: DEFAULT_BLOCK_LEN }
+        Self { name: own_name(codec), codec, executor, block_len: DEFAULT_BLOCK_LEN, longest_dictionary: 0 }
     }
 
     /// Blocks of another length than the default.
     pub(crate) fn with_block_len(mut self, bytes: usize) -> Self {
         self.block_len = bytes;
+        self
+    }
+
+    /// With a dictionary of at most so many bytes where one pays.
+    pub(crate) fn with_dictionary(mut self, longest: usize) -> Self {
+        self.longest_dictionary = longest;
+        self
+    }
+
+    /// Under another name, beside one that is set up otherwise.
+    pub(crate) fn called(mut self, name: String) -> Self {
+        self.name = name;
         self
     }
 
@@ -72,6 +85,7 @@ impl Own {
         Batcher::builder(self.codec(), store)
             .executor(Arc::clone(&self.executor))
             .block_len(self.block_len)
+            .dictionary(self.longest_dictionary)
             .put_mode(mode)
             .memory_limit(usize::MAX)
             .part_len(PART_LEN)
