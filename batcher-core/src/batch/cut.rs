@@ -24,12 +24,12 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// Appends the closed blocks of a lane that are not here yet; their entries stay there until they are taken.
+    /// Appends the closed blocks of a lane that are not here yet, as far as their blobs have ended; their entries stay there
+    /// until they are taken.
     pub(crate) fn adopt(&mut self, lane: &mut Lane) {
-        for block in &lane.blocks[lane.numbers.len()..] {
-            lane.numbers.push(narrow(self.blocks.len()));
-            self.blocks.push(Arc::clone(block));
-        }
+        let from = self.blocks.len();
+        self.blocks.extend(lane.whole_blocks()[lane.numbers.len()..].iter().cloned());
+        lane.numbers.extend((from..self.blocks.len()).map(narrow));
     }
 
     /// Appends the content of a lane, leaving it empty. Its open block and run must be closed.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::block::{Block, Encoding, RawBlock};
+use super::block::{Block, Caller, Encoding, RawBlock};
 use super::dictionary::Choice;
 use super::entries::{Entries, entry_len};
-use super::run::{RUN_LEN, Run};
+use super::run::{JOB_LEN, RUN_LEN, Run};
 
 /// Blocks in order, the last of them still open.
 #[derive(Debug, Default)]
@@ -24,8 +24,37 @@ pub(crate) struct Lane {
     /// The numbers that the first of the blocks have in a batch that is being uploaded already.
     pub(crate) numbers: Vec<u32>,
     open: Vec<u8>,
+    /// The first block of a blob whose end is in the open block. Blobs lie in one piece, so that no other lane's block may come
+    /// between them.
+    unended: Option<usize>,
     /// Whether blocks of small blobs are encoded with a dictionary, where that is asked for.
     choice: Option<Arc<Choice>>,
+}
+
+/// What is left to be done once no lane is locked any longer: it compresses, or runs code of the executor's and of whoever
+/// waits, which may add blobs itself.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Chore {
+    Encode(Arc<Block>, Option<Arc<Choice>>),
+    Train(Arc<Choice>),
+    Sort(Arc<Run>),
+}
+
+impl Chore {
+    pub(crate) fn run(self, from: Caller, encoding: &Arc<Encoding>) {
+        match self {
+            Self::Encode(block, choice) => {
+                match choice {
+                    Some(choice) => choice.submit(&block, from, encoding),
+                    None => block.submit(from, encoding),
+                }
+                encoding.closed_block.wake();
+            }
+            Self::Train(choice) => choice.train(encoding),
+            Self::Sort(run) => run.submit(encoding),
+        }
+    }
 }
 
 impl Lane {
@@ -40,27 +69,30 @@ impl Lane {
         blob: &Bytes,
         turn: u64,
         block_len: usize,
-        encoding: &Arc<Encoding>,
-    ) {
+        encoding: &Encoding,
+    ) -> Vec<Chore> {
+        // Most adds leave nothing to be done, and allocate nothing here.
+        let mut chores = Vec::new();
         self.blobs += 1;
         self.bytes += (key.len() + blob.len()) as u64;
         self.entries_held += entry_len(key);
         let room = block_len.saturating_sub(self.open.len());
         if blob.len() > room {
-            self.close_block(encoding);
+            self.close_block(&mut chores);
         }
         if self.entries.is_empty() && !self.runs.is_empty() {
             self.entries = encoding.spare_runs.take();
         }
         self.entries.push(key, self.blocks.len(), self.open.len(), blob.len(), turn);
         if self.entries.len() >= RUN_LEN {
-            self.close_run(encoding);
+            self.close_run(&mut chores);
         }
+        let first = self.blocks.len();
         let mut rest = blob.clone();
         // The tail of a large blob is worth a block of its own only where it fills half of one.
         while rest.len() >= block_len || (rest.len() < blob.len() && rest.len() > block_len / 2) {
             let slice = rest.split_to(rest.len().min(block_len));
-            self.push(RawBlock::Shared(slice), encoding);
+            self.push(RawBlock::Shared(slice), &mut chores);
         }
         if !rest.is_empty() {
             if self.open.capacity() < block_len {
@@ -68,44 +100,58 @@ impl Lane {
                 self.open.clear();
                 self.open.reserve_exact(block_len);
             }
+            if self.blocks.len() > first {
+                self.unended = Some(first);
+            }
             self.open.extend_from_slice(&rest);
-            if let Some(choice) = &self.choice {
-                choice.show(&rest, encoding);
+            if let Some(choice) = &self.choice
+                && choice.show(&rest)
+            {
+                chores.push(Chore::Train(Arc::clone(choice)));
             }
             if self.open.len() >= block_len {
-                self.close_block(encoding);
+                self.close_block(&mut chores);
             }
         }
+        chores
     }
 
     /// Ends the open block and the open run, where there are any.
-    pub(crate) fn close(&mut self, encoding: &Arc<Encoding>) {
-        self.close_block(encoding);
-        self.close_run(encoding);
+    pub(crate) fn close(&mut self) -> Vec<Chore> {
+        let mut chores = Vec::new();
+        self.close_block(&mut chores);
+        self.close_run(&mut chores);
+        chores
     }
 
-    fn close_block(&mut self, encoding: &Arc<Encoding>) {
+    /// The closed blocks that nothing in the open block belongs to.
+    pub(crate) fn whole_blocks(&self) -> &[Arc<Block>] {
+        &self.blocks[..self.unended.unwrap_or(self.blocks.len())]
+    }
+
+    fn close_block(&mut self, chores: &mut Vec<Chore>) {
         if !self.open.is_empty() {
             let bytes = std::mem::take(&mut self.open);
-            self.push(RawBlock::Copied(bytes), encoding);
+            self.unended = None;
+            self.push(RawBlock::Copied(bytes), chores);
         }
     }
 
-    fn close_run(&mut self, encoding: &Encoding) {
+    fn close_run(&mut self, chores: &mut Vec<Chore>) {
         if !self.entries.is_empty() {
-            self.runs.push(Run::close(std::mem::take(&mut self.entries), encoding));
+            let entries = std::mem::take(&mut self.entries);
+            let worth_a_job = entries.len() >= JOB_LEN;
+            let run = Run::new(entries);
+            chores.extend(worth_a_job.then(|| Chore::Sort(Arc::clone(&run))));
+            self.runs.push(run);
         }
     }
 
-    fn push(&mut self, raw: RawBlock, encoding: &Arc<Encoding>) {
+    fn push(&mut self, raw: RawBlock, chores: &mut Vec<Chore>) {
         // Slices of a large blob have enough in common with themselves, and may wait for nothing.
         let choice = self.choice.as_ref().filter(|_| matches!(raw, RawBlock::Copied(_)));
         let block = Block::new(raw);
         self.blocks.push(Arc::clone(&block));
-        match choice {
-            Some(choice) => choice.submit(&block, encoding),
-            None => block.submit(encoding),
-        }
-        encoding.closed_block.wake();
+        chores.push(Chore::Encode(block, choice.cloned()));
     }
 }

@@ -29,7 +29,7 @@ const PARTS: [(u64, usize); 6] = [(5, 4), (8, 1), (8, 2), (8, 4), (8, 8), (32, 4
 const READS: [(usize, u64); 6] = [(1, 8), (2, 8), (4, 8), (8, 8), (4, 1), (4, 32)];
 const GAPS: [u64; 4] = [0, 64 << 10, 256 << 10, 1 << 20];
 /// Of how many blobs one is asked for.
-const EVERY: usize = 50;
+const EVERY: usize = 8;
 
 const FLUSH: Quantity<'_> =
     Quantity { scenario: NAME, name: "throughput", unit: "MB/s", better: Better::Higher };
