@@ -17,8 +17,9 @@ use bytes::Bytes;
 /// Blobs are compressed while they arrive, in blocks, by the [executor](BatcherBuilder::executor). What has been
 /// added is held until the store has acknowledged it: a flush that fails, or whose future is dropped at any point, loses
 /// nothing, and flushing the same epoch again writes the same object byte for byte, followed by another with what was
-/// added since. Flushing another epoch instead takes the blobs along into that epoch's object, and the epoch that failed
-/// is given up for good.
+/// added since. Flushing another epoch instead takes the blobs along into that epoch's object, but for those that the store has
+/// acknowledged already ([`unreported`](Self::unreported) objects, whose receipts the report then has, too), and the epoch
+/// that failed is given up for good.
 ///
 /// A key that is added twice before a flush keeps the last blob only.
 ///
@@ -194,7 +195,8 @@ impl<S: BlobStore> Batcher<S> {
     /// # Errors
     ///
     /// [`FlushError`]; everything is then held as before, but for an object that this flush had got acknowledged, whose
-    /// receipt the next flush that succeeds answers. The same is so when the future is dropped. Parts of an upload that was given up are cleared away by the
+    /// receipt the next flush that succeeds answers. The same is so when the future is dropped. An upload in parts then begins
+    /// anew with the next flush: a deadline has to leave time for a whole one. Parts of an upload that was given up are cleared away by the
     /// next flush, even one with nothing to write; those of an upload whose start was never answered are not: have the store
     /// expire them.
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {

@@ -98,7 +98,8 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
 
     /// The most bytes that are held before [`Batcher::add`] answers [`Full`](crate::AddErrorKind::Full): blobs, compressed
     /// or not, their keys, and about 40 bytes a blob. Threads that add at the same moment may each go over it by one blob.
-    /// Default: 4 GiB.
+    /// A blob that is longer than a block counts less as its parts are compressed, though its memory stays until the last of
+    /// them is. Default: 4 GiB.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;
         self

@@ -1,9 +1,11 @@
 //! A flush that begins before all blobs are there.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
+
+use futures_util::future::join;
 
 use crate::batch::{Choice, EncodedBlock, header, poll_all};
 use crate::batcher::Begun;
@@ -29,8 +31,8 @@ impl<S: BlobStore> Batcher<S> {
     ///
     /// # Errors
     ///
-    /// As [`flush`](Self::flush). An early upload that fails is none: the object is uploaded whole in the end. When the
-    /// future is dropped, what was added waits for the next flush, and what was uploaded is cleared away by it.
+    /// As [`flush`](Self::flush). An early upload that fails is none: the object is uploaded whole in the end. `complete` is
+    /// polled to its end before any error is answered, but not at all where the epoch is refused. When the future is dropped, so is `complete`; what was added waits for the next flush, and what was uploaded is cleared away by it.
     ///
     /// ```
     /// # use batcher_core::Batcher;
@@ -53,61 +55,73 @@ impl<S: BlobStore> Batcher<S> {
         epoch: u64,
         complete: impl Future<Output = ()>,
     ) -> Result<FlushReport, FlushError> {
+        self.next_part(epoch).inspect_err(|_| self.metrics.failed())?;
+        // Polled beside everything that is waited for here, whether that is compression or the store: whoever adds may need the
+        // same store, or what else this flush holds meanwhile. And polled to its end whatever goes wrong, since what it has
+        // not added yet nobody holds.
+        let done = AtomicBool::new(false);
+        let complete = async {
+            complete.await;
+            done.store(true, Ordering::Relaxed);
+        };
+        let ((), begun) = join(complete, self.begin(epoch, &done)).await;
+        let begun = begun?;
+        self.intake.cut(&mut self.carried);
+        self.deliver_new(Some(begun), epoch).await?;
+        Ok(self.report().await)
+    }
+
+    /// Gives the epoch's object its identity and uploads what is compressed, until nothing more comes in.
+    async fn begin(&mut self, epoch: u64, done: &AtomicBool) -> Result<Begun, FlushError> {
         // Of an earlier one that was dropped.
         self.orphans.extend(std::mem::take(&mut self.early).uploads);
         self.deliver_left(epoch).await?;
         let (id, object) = self.name(epoch)?;
         self.unseal();
-        let stream = {
-            let Self { store, delivery: config, metrics, intake, early, carried, .. } = self;
-            let route = Route { store, config, metrics, encoding: intake.encoding() };
-            let mut delivery = route.delivery(&object, early);
-            let choices: Vec<Arc<Choice>> = carried.choices.iter().cloned().chain(intake.choice()).collect();
-            let mut stream: Option<Stream> = None;
-            let mut complete = pin!(complete);
-            let mut stalled = false;
-            loop {
-                let next = stream.as_ref().map(|stream| stream.frames().len());
-                let event = poll_fn(|context| {
-                    if complete.as_mut().poll(context).is_ready() {
-                        return Poll::Ready(Event::Complete);
-                    }
-                    let Some(next) = next else {
-                        let decided = poll_all(&choices, context);
-                        return decided.map(|dictionaries| Event::Decided(!dictionaries.is_empty()));
-                    };
-                    while !stalled {
-                        if let Some(block) = carried.blocks.get(next) {
-                            match block.poll_encoded(context) {
-                                Poll::Ready(Ok(encoded)) => return Poll::Ready(Event::Encoded(encoded)),
-                                // The flush tries once more.
-                                Poll::Ready(Err(_)) => stalled = true,
-                                Poll::Pending => break,
-                            }
-                        } else if intake.poll_adopt(carried, context).is_pending() {
-                            break;
-                        }
-                    }
-                    Poll::Pending
-                });
-                let event = match &mut stream {
-                    Some(stream) => stream.go_on_during(&mut delivery, event).await,
-                    None => event.await,
+        let Self { store, delivery: config, metrics, intake, early, carried, .. } = self;
+        let route = Route { store, config, metrics, encoding: intake.encoding() };
+        let mut delivery = route.delivery(&object, early);
+        let choices: Vec<Arc<Choice>> = carried.choices.iter().cloned().chain(intake.choice()).collect();
+        let mut stream: Option<Stream> = None;
+        let mut stalled = false;
+        loop {
+            let next = stream.as_ref().map(|stream| stream.frames().len());
+            let event = poll_fn(|context| {
+                if done.load(Ordering::Relaxed) {
+                    return Poll::Ready(Event::Complete);
+                }
+                let Some(next) = next else {
+                    let decided = poll_all(&choices, context);
+                    return decided.map(|dictionaries| Event::Decided(!dictionaries.is_empty()));
                 };
-                match (event, &mut stream) {
-                    (Event::Complete, _) => break,
-                    (Event::Encoded(encoded), Some(stream)) => stream.take(encoded, &mut delivery).await,
-                    (Event::Encoded(_), None) => {}
-                    (Event::Decided(with_dictionaries), _) => {
-                        let header = header(&id, with_dictionaries, intake.encoding());
-                        stream = Some(Stream::new(header, &delivery));
+                while !stalled {
+                    if let Some(block) = carried.blocks.get(next) {
+                        match block.poll_encoded(context) {
+                            Poll::Ready(Ok(encoded)) => return Poll::Ready(Event::Encoded(encoded)),
+                            // The flush tries once more.
+                            Poll::Ready(Err(_)) => stalled = true,
+                            Poll::Pending => break,
+                        }
+                    } else if intake.poll_adopt(carried, context).is_pending() {
+                        break;
                     }
                 }
+                Poll::Pending
+            });
+            let event = match &mut stream {
+                Some(stream) => stream.go_on_during(&mut delivery, event).await,
+                None => event.await,
+            };
+            match (event, &mut stream) {
+                (Event::Complete, _) => break,
+                (Event::Encoded(encoded), Some(stream)) => stream.take(encoded, &mut delivery).await,
+                (Event::Encoded(_), None) => {}
+                (Event::Decided(with_dictionaries), _) => {
+                    let header = header(&id, with_dictionaries, intake.encoding());
+                    stream = Some(Stream::new(header, &delivery));
+                }
             }
-            stream
-        };
-        self.intake.cut(&mut self.carried);
-        self.deliver_new(Some(Begun { id, object, stream }), epoch).await?;
-        Ok(self.report().await)
+        }
+        Ok(Begun { id, object, stream })
     }
 }

@@ -40,8 +40,9 @@ pub struct BatchReceipt {
 
 /// What a flush wrote; empty where there was nothing to write.
 ///
-/// There is more than one object only where an earlier flush of the same epoch failed and its object was written
-/// first, unchanged.
+/// There is more than one object where an earlier flush had failed: its object is written first, unchanged, where it was of the
+/// same epoch. An object that stood before that flush failed is among them, too, even of another epoch: look at
+/// [`BatchReceipt::id`], since its blobs stand nowhere else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "the receipts say where the blobs are"]
 pub struct FlushReport {

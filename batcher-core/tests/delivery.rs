@@ -353,3 +353,24 @@ fn a_payload_keeps_no_empty_chunks() {
     let empty: batcher_core::Payload = bytes::Bytes::new().into();
     assert!(empty.is_empty() && empty.chunks().is_empty() && !payload.is_empty());
 }
+
+#[test]
+fn an_abort_that_is_never_answered_keeps_one_flush_waiting_and_no_more() {
+    let plan = FaultPlan::new().at(Operation::PutPart, 1, Fault::Hang).from_call(
+        Operation::AbortMultipart,
+        0,
+        Fault::Hang,
+    );
+    let memory = MemoryStore::new();
+    let store = FaultStore::new(memory.clone(), plan);
+    let mut batcher = filled(builder(store).multipart_threshold(1).part_len(5000));
+    for _ in 0..2 {
+        let mut flush = pin!(batcher.flush(1));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..1000 {
+            assert!(flush.as_mut().poll(&mut context).is_pending());
+        }
+    }
+    let report = block_on(batcher.flush(1)).unwrap();
+    holds(&memory, &report.receipts[0].object);
+}

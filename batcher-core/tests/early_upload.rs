@@ -11,13 +11,14 @@ mod scenario;
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn, ready};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use batcher_codecs::Raw;
 use batcher_core::{
-    Batcher, BatcherBuilder, BlobStore, Executor, FlushErrorKind, Job, Operation, PutMode, ReadOptions,
-    StoreErrorKind,
+    Batcher, BatcherBuilder, BlobSource, BlobStore, Executor, FlushErrorKind, Job, Limit, Operation, PutMode,
+    ReadOptions, StoreErrorKind,
 };
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 use scenario::{State, check, expected, noise, open};
@@ -268,4 +269,74 @@ fn an_epoch_that_was_given_up_is_refused_before_anything_is_waited_for() {
     assert_eq!(block_on(batcher.flush(8)).unwrap().blobs(), 1);
     let error = block_on(batcher.flush_when(7, pending())).unwrap_err();
     assert!(matches!(error.kind(), FlushErrorKind::EpochGivenUp), "{error:?}");
+}
+
+#[test]
+fn a_blob_of_several_blocks_stays_in_one_piece_among_those_of_other_handles() {
+    // The tail of each shares a block with what comes next, or has one of its own.
+    for len in [501, 700, 750, 751, 999, 1000, 1200] {
+        let memory = MemoryStore::new();
+        let mut batcher = builder(memory.clone()).build().unwrap();
+        let handles = [batcher.handle(), batcher.handle()];
+        let state: State =
+            (0..12).map(|number| (format!("key-{number}"), noise(len - number, number as u64))).collect();
+        let operators = async {
+            for ((key, blob), handle) in state.iter().zip(handles.iter().cycle()) {
+                handle.add(key, blob.clone()).unwrap();
+                after(20).await;
+            }
+        };
+        let report = block_on(batcher.flush_when(7, operators)).unwrap();
+        holds(&memory, &report.receipts[0].object, &state);
+    }
+}
+
+/// Polls a future so often that it would be ready if it could be.
+fn ready_at_last<T>(future: impl Future<Output = T>) -> Option<T> {
+    block_on(async {
+        let mut future = std::pin::pin!(future);
+        for _ in 0..10_000 {
+            if let Poll::Ready(ready) = futures_util::poll!(&mut future) {
+                return Some(ready);
+            }
+            after(1).await;
+        }
+        None
+    })
+}
+
+#[test]
+fn whoever_adds_may_hold_what_the_upload_waits_for() {
+    let memory = MemoryStore::new();
+    let one_at_a_time = Limit::new(memory.clone(), NonZeroUsize::MIN);
+    let mut batcher = builder(one_at_a_time.clone()).build().unwrap();
+    let handle = batcher.handle();
+    let operators = async {
+        for (key, blob) in state() {
+            handle.add(&key, blob).unwrap();
+            let _ = one_at_a_time.size("counters").await;
+        }
+    };
+    let report = ready_at_last(batcher.flush_when(7, operators)).expect("they wait for one another").unwrap();
+    holds(&memory, &report.receipts[0].object, &state());
+}
+
+#[test]
+fn all_blobs_are_taken_though_the_flush_fails() {
+    let plan = FaultPlan::new().from_call(Operation::Put, 0, Fault::Reject(StoreErrorKind::Throttled));
+    let mut batcher =
+        builder(FaultStore::new(MemoryStore::new(), plan)).multipart_threshold(u64::MAX).build().unwrap();
+    batcher.add("key", vec![1]).unwrap();
+    block_on(batcher.flush(7)).unwrap_err();
+    let handle = batcher.handle();
+    // By value: it goes with the flush.
+    let operators = async move {
+        for (key, blob) in state() {
+            after(5).await;
+            handle.add(&key, blob).unwrap();
+        }
+    };
+    let error = block_on(batcher.flush_when(7, operators)).unwrap_err();
+    assert!(matches!(error.kind(), FlushErrorKind::Store(_)), "{error:?}");
+    assert_eq!(batcher.len(), 11);
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use batcher_codecs::{Lz4, Raw};
-use batcher_core::{Batcher, BatcherBuilder, Executor, Inline, Job, ReadOptions};
+use batcher_core::{BatchHandle, Batcher, BatcherBuilder, Executor, Inline, Job, ReadOptions};
 use batcher_testkit::{MemoryStore, block_on};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -281,4 +281,75 @@ fn a_batcher_that_is_gone_leaves_no_memory_behind() {
     // What is made once in a process.
     live();
     assert_eq!(allocation_counter::measure(live).bytes_current, 0);
+}
+
+#[test]
+fn a_flush_compresses_nothing_by_itself_however_much_waits() {
+    let later = Later::default();
+    let mut batcher = Batcher::builder(Lz4::default(), MemoryStore::new())
+        .executor(later.clone())
+        .block_len(1000)
+        .backlog(1)
+        .build()
+        .unwrap();
+    let handles: Vec<_> = (0..5).map(|_| batcher.handle()).collect();
+    for (number, handle) in (0..).zip(&handles) {
+        handle.add(&format!("key-{number}"), noise(100, number)).unwrap();
+    }
+    block_on(async {
+        assert!(futures_util::poll!(std::pin::pin!(batcher.flush(1))).is_pending());
+    });
+    assert_eq!(later.len(), 5);
+}
+
+#[test]
+fn many_handles_that_are_soon_dropped_fill_blocks_together() {
+    let memory = MemoryStore::new();
+    let mut batcher = Batcher::builder(Raw, memory.clone()).block_len(1000).build().unwrap();
+    let handle = batcher.handle();
+    for number in 0..1000 {
+        handle.clone().add(&format!("key-{number}"), noise(100, number)).unwrap();
+    }
+    let report = block_on(batcher.flush(1)).unwrap();
+    let reader = block_on(open(&memory, &report.receipts[0].object, ReadOptions::default()));
+    assert_eq!((reader.len(), reader.summary().blocks), (1000, 100));
+}
+
+/// Runs jobs at once, and adds a blob before the first of them, through the handle that the job comes from.
+#[derive(Default)]
+struct Adding {
+    handle: Mutex<Option<Arc<BatchHandle>>>,
+}
+
+impl fmt::Debug for Adding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Adding")
+    }
+}
+
+impl Executor for Adding {
+    fn execute(&self, job: Job) {
+        if let Some(handle) = self.handle.lock().unwrap().take() {
+            handle.add("from within", vec![1; 100]).unwrap();
+        }
+        job();
+    }
+}
+
+#[test]
+fn an_executor_may_add_blobs_itself() {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let executor = Arc::new(Adding::default());
+        let mut batcher = Batcher::builder(Raw, MemoryStore::new())
+            .executor(Arc::clone(&executor) as Arc<dyn Executor>)
+            .block_len(1000)
+            .build()
+            .unwrap();
+        let handle = Arc::new(batcher.handle());
+        *executor.handle.lock().unwrap() = Some(Arc::clone(&handle));
+        handle.add("full", vec![2; 1000]).unwrap();
+        done.send(block_on(batcher.flush(1)).unwrap().blobs()).unwrap();
+    });
+    assert_eq!(ended.recv_timeout(std::time::Duration::from_secs(60)), Ok(2));
 }

@@ -22,13 +22,23 @@ pub(crate) struct Background {
 impl Background {
     /// Starts the thread.
     pub(crate) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let (work, jobs) = mpsc::channel::<Work>();
+        let (begin, begun) = mpsc::sync_channel(1);
         thread::Builder::new().name("checkpoint-batcher".into()).spawn(move || {
+            // Made here: dropped by whoever calls, because no thread could be had, it would panic in asynchronous code.
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = begin.send(Err(error));
+                    return;
+                }
+            };
+            let _ = begin.send(Ok(()));
             for job in jobs {
                 job(&runtime);
             }
         })?;
+        begun.recv().map_err(|_| io::Error::other("the checkpoint batcher's thread is gone"))??;
         Ok(Self { work })
     }
 

@@ -56,6 +56,15 @@ enum State {
     Released,
 }
 
+/// Whoever hands over a block while more wait than should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Encodes it by itself: who adds faster than all others compress has to help.
+    Helps,
+    /// Does not: it is asynchronous code, or the block's memory was spent before.
+    DoesNotHelp,
+}
+
 /// A block that is being encoded somewhere, or has been.
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -107,18 +116,17 @@ impl Block {
     }
 
     /// Hands the block to the executor.
-    pub(crate) fn submit(self: &Arc<Self>, encoding: &Arc<Encoding>) {
+    pub(crate) fn submit(self: &Arc<Self>, from: Caller, encoding: &Arc<Encoding>) {
         // Slices of the caller's blobs can wait in any number, copies cannot.
         let copied = match &*self.state() {
             State::Raw(RawBlock::Copied(_)) => self.len,
             _ => 0,
         };
-        let full = copied > 0 && encoding.backlog.is_full();
+        let helps = from == Caller::Helps && copied > 0 && encoding.backlog.is_full();
         encoding.backlog.grow(copied);
         let mut job =
             EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied, ran: false };
-        if full {
-            // Whoever adds faster than all others compress has to help.
+        if helps {
             job.run();
             return;
         }
@@ -130,12 +138,13 @@ impl Block {
     pub(crate) fn submit_with(
         self: &Arc<Self>,
         dictionary: Option<Arc<Dictionary>>,
+        from: Caller,
         encoding: &Arc<Encoding>,
     ) {
         if let Some(dictionary) = dictionary {
             self.dictionary.get_or_init(|| dictionary);
         }
-        self.submit(encoding);
+        self.submit(from, encoding);
     }
 
     /// Leaves the block to the next flush, as its job was dropped.
@@ -153,7 +162,7 @@ impl Block {
             State::Failed(raw, _) => (State::Raw(raw), true),
             other => (other, false),
         }) {
-            self.submit(encoding);
+            self.submit(Caller::DoesNotHelp, encoding);
         }
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 
-use super::block::{Block, Encoding};
+use super::block::{Block, Caller, Encoding};
 use super::sample::{Sample, SampleLimits};
 use crate::Codec;
 
@@ -57,20 +57,18 @@ impl Choice {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows what is copied into a block; the first are the sample.
-    pub(crate) fn show(self: &Arc<Self>, blob: &[u8], encoding: &Arc<Encoding>) {
+    /// Shows what is copied into a block; the first are the sample. Whether it is complete now, so that it is time to
+    /// [train](Self::train).
+    pub(crate) fn show(&self, blob: &[u8]) -> bool {
         if !self.sampling.load(Ordering::Relaxed) {
-            return;
+            return false;
         }
-        let full = match &mut *self.state() {
+        match &mut *self.state() {
             State::Sampling { sample, .. } => {
                 sample.push(blob);
                 sample.is_full()
             }
             _ => false,
-        };
-        if full {
-            self.train(encoding);
         }
     }
 
@@ -85,7 +83,7 @@ impl Choice {
     }
 
     /// Has the dictionary trained, unless that was done already.
-    fn train(self: &Arc<Self>, encoding: &Arc<Encoding>) {
+    pub(crate) fn train(self: &Arc<Self>, encoding: &Arc<Encoding>) {
         let mut state = self.state();
         let State::Sampling { sample, waiting } = &mut *state else { return };
         let sample = Arc::new(std::mem::take(sample));
@@ -103,16 +101,16 @@ impl Choice {
     }
 
     /// Hands a block to the executor once there is an answer.
-    pub(crate) fn submit(self: &Arc<Self>, block: &Arc<Block>, encoding: &Arc<Encoding>) {
+    pub(crate) fn submit(self: &Arc<Self>, block: &Arc<Block>, from: Caller, encoding: &Arc<Encoding>) {
         let mut state = self.state();
         match &mut *state {
             State::Sampling { waiting, .. } => waiting.push(Arc::clone(block)),
             State::Training { sample, waiting, backlog } => {
-                let full = encoding.backlog.is_full();
+                let helps = from == Caller::Helps && encoding.backlog.is_full();
                 encoding.backlog.grow(block.len());
                 *backlog += block.len();
                 waiting.push(Arc::clone(block));
-                if full {
+                if helps {
                     // Whoever adds faster than others train does it, too: the same sample gives the same dictionary.
                     let sample = Arc::clone(sample);
                     drop(state);
@@ -122,7 +120,7 @@ impl Choice {
             State::Decided(dictionary) => {
                 let dictionary = dictionary.clone();
                 drop(state);
-                block.submit_with(dictionary, encoding);
+                block.submit_with(dictionary, from, encoding);
             }
         }
     }
@@ -131,10 +129,11 @@ impl Choice {
     fn decide(&self, dictionary: Option<Arc<Dictionary>>, encoding: &Encoding) -> Vec<Arc<Block>> {
         let mut state = self.state();
         let State::Training { waiting, backlog, .. } = &mut *state else { return Vec::new() };
-        let waiting = std::mem::take(waiting);
-        encoding.backlog.shrink(*backlog);
+        let (waiting, backlog) = (std::mem::take(waiting), *backlog);
         *state = State::Decided(dictionary);
         drop(state);
+        // Outside the lock: waking runs foreign code.
+        encoding.backlog.shrink(backlog);
         self.decided.wake();
         waiting
     }
@@ -173,7 +172,7 @@ impl TrainJob {
         let train = || self.sample.train(&self.encoding.codec);
         let dictionary = catch_unwind(AssertUnwindSafe(train)).ok().flatten().map(Arc::new);
         for block in self.choice.decide(dictionary.clone(), &self.encoding) {
-            block.submit_with(dictionary.clone(), &self.encoding);
+            block.submit_with(dictionary.clone(), Caller::DoesNotHelp, &self.encoding);
         }
     }
 }

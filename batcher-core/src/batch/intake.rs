@@ -10,7 +10,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::Cut;
-use super::block::Encoding;
+use super::block::{Caller, Encoding};
 use super::dictionary::Choice;
 use super::entries::entry_len;
 use super::lane::Lane;
@@ -37,6 +37,9 @@ pub(crate) struct Intake {
 #[derive(Debug)]
 struct Lanes {
     list: Vec<Arc<Mutex<Lane>>>,
+    /// Those whose handle is gone, for the next handle to go on with: or each of many short-lived handles would leave a
+    /// block and a run behind that it has hardly begun.
+    spare: Vec<Arc<Mutex<Lane>>>,
     /// Of what has been added since the last cut, through whichever lane.
     choice: Option<Arc<Choice>>,
 }
@@ -53,7 +56,7 @@ impl Intake {
             block_len,
             memory_limit,
             sample,
-            lanes: Mutex::new(Lanes { list: Vec::new(), choice: sample.map(Choice::new) }),
+            lanes: Mutex::new(Lanes { list: Vec::new(), spare: Vec::new(), choice: sample.map(Choice::new) }),
             turns: AtomicU64::new(0),
             blobs: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -86,8 +89,11 @@ impl Intake {
 
     pub(crate) fn handle(self: &Arc<Self>) -> BatchHandle {
         let mut lanes = self.lanes();
-        let lane = Arc::new(Mutex::new(Lane::new(lanes.choice.clone())));
-        lanes.list.push(Arc::clone(&lane));
+        let lane = lanes.spare.pop().unwrap_or_else(|| {
+            let lane = Arc::new(Mutex::new(Lane::new(lanes.choice.clone())));
+            lanes.list.push(Arc::clone(&lane));
+            lane
+        });
         drop(lanes);
         BatchHandle { intake: Arc::clone(self), lane }
     }
@@ -108,6 +114,7 @@ impl Intake {
     /// One moment: of two adds of one key through two handles, the later must never be taken without the earlier.
     pub(crate) fn cut(&self, cut: &mut Cut) {
         let mut lanes = self.lanes();
+        lanes.spare.clear();
         // Nobody can add to a lane that only this list knows. Looked at before anything is taken: a handle may add and be
         // dropped at any time.
         let orphans: Vec<bool> = lanes.list.iter().map(|lane| Arc::strong_count(lane) == 1).collect();
@@ -125,8 +132,9 @@ impl Intake {
         for mut lane in taken {
             self.blobs.fetch_sub(lane.blobs, Ordering::Relaxed);
             self.bytes.fetch_sub(lane.bytes, Ordering::Relaxed);
-            // Compresses, where the executor is inline: with no lane locked.
-            lane.close(&self.encoding);
+            for chore in lane.close() {
+                chore.run(Caller::DoesNotHelp, &self.encoding);
+            }
             cut.take(&mut lane);
         }
         cut.choices.extend(choice.filter(|choice| choice.close(&self.encoding)));
@@ -174,6 +182,12 @@ impl Clone for BatchHandle {
     }
 }
 
+impl Drop for BatchHandle {
+    fn drop(&mut self) {
+        self.intake.lanes().spare.push(Arc::clone(&self.lane));
+    }
+}
+
 impl BatchHandle {
     /// Adds a blob, as [`Batcher::add`](crate::Batcher::add) does.
     ///
@@ -197,12 +211,20 @@ impl BatchHandle {
         if held.saturating_add(blob.len() + entry_len(key)) > intake.memory_limit {
             return Err(AddError::new(AddErrorKind::Full { held, limit: intake.memory_limit }, key, blob));
         }
-        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = intake.turns.fetch_add(1, Ordering::Relaxed);
-        intake.encoding.held.fetch_add(blob.len() + entry_len(key), Ordering::Relaxed);
-        lane.add(key, &blob, turn, intake.block_len, &intake.encoding);
-        intake.blobs.fetch_add(1, Ordering::Relaxed);
-        intake.bytes.fetch_add(key.len() as u64 + blob.len() as u64, Ordering::Relaxed);
+        let chores = {
+            let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = intake.turns.fetch_add(1, Ordering::Relaxed);
+            intake.encoding.held.fetch_add(blob.len() + entry_len(key), Ordering::Relaxed);
+            let chores = lane.add(key, &blob, turn, intake.block_len, &intake.encoding);
+            // With the lane locked, so that no cut subtracts them before.
+            intake.blobs.fetch_add(1, Ordering::Relaxed);
+            intake.bytes.fetch_add(key.len() as u64 + blob.len() as u64, Ordering::Relaxed);
+            chores
+        };
+        // A flush that takes the blocks meanwhile waits for them.
+        for chore in chores {
+            chore.run(Caller::Helps, &intake.encoding);
+        }
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! Entries in sorted runs: sorted in the background while blobs still come in, so that a flush only has to merge them.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
@@ -15,7 +15,7 @@ use super::entries::{Entries, Entry};
 pub(crate) const RUN_LEN: usize = 1 << 15;
 
 /// Entries from which on a run that is not full is worth a job of its own.
-const JOB_LEN: usize = 1 << 12;
+pub(crate) const JOB_LEN: usize = 1 << 12;
 
 /// Entries to which nothing is added any longer.
 #[derive(Debug)]
@@ -30,16 +30,15 @@ struct Content {
 }
 
 impl Run {
-    /// Closes a run and, where it is long, has it sorted. Whatever becomes of that job: who reads the run sorts it if need be.
-    pub(crate) fn close(entries: Entries, encoding: &Encoding) -> Arc<Self> {
-        let worth_a_job = entries.len() >= JOB_LEN;
-        let run = Arc::new(Self { content: RwLock::new(Content { entries, sorted: false }) });
-        if worth_a_job {
-            let sorted = Arc::clone(&run);
-            let job = Box::new(move || sorted.sort());
-            let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(job)));
-        }
-        run
+    pub(crate) fn new(entries: Entries) -> Arc<Self> {
+        Arc::new(Self { content: RwLock::new(Content { entries, sorted: false }) })
+    }
+
+    /// Has the run sorted. Whatever becomes of that job: who reads the run sorts it if need be.
+    pub(crate) fn submit(self: &Arc<Self>, encoding: &Encoding) {
+        let run = Arc::clone(self);
+        let job = Box::new(move || run.sort());
+        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(job)));
     }
 
     fn sort(&self) {
@@ -120,13 +119,22 @@ impl<'a> Source<'a> {
 fn chains(mut sources: Vec<Source<'_>>) -> Vec<Vec<Source<'_>>> {
     sources.sort_by_key(|source| source.first());
     let mut chains: Vec<Vec<Source<'_>>> = Vec::new();
+    // The last key of each chain: many producers may overlap in many runs, so that not every chain can be looked at for each.
+    let mut ends: BTreeSet<(&[u8], usize)> = BTreeSet::new();
     for source in sources {
-        let fits =
-            |chain: &&mut Vec<Source<'_>>| chain.last().is_some_and(|last| last.last() < source.first());
-        match chains.iter_mut().find(fits) {
-            Some(chain) => chain.push(source),
-            None => chains.push(vec![source]),
-        }
+        let fitting = ends.range(..(source.first(), 0)).next_back().copied();
+        let chain = match fitting {
+            Some(end) => {
+                ends.remove(&end);
+                end.1
+            }
+            None => {
+                chains.push(Vec::new());
+                chains.len() - 1
+            }
+        };
+        ends.insert((source.last(), chain));
+        chains[chain].push(source);
     }
     chains
 }

@@ -25,12 +25,12 @@ impl OpenUploads {
         self.extend(Self { sending: other.sending, later: Vec::new() });
     }
 
-    /// Gives back the parts of an upload that was never to be completed. That it fails is no matter of the batch's.
+    /// Gives back the parts of an upload that was never to be completed. That it fails is no matter of the batch's. It is
+    /// asked once only, as in [`abort`](Self::abort).
     pub(super) async fn clear_away(&mut self) {
-        if let Some(upload) = self.sending.as_mut() {
+        if let Some(mut upload) = self.sending.take() {
             let _ = upload.abort().await;
         }
-        self.sending = None;
     }
 
     /// Aborts all of them; that an abort fails is no matter of any batch's. Each is asked once only: one that is never
