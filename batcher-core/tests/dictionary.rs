@@ -88,6 +88,22 @@ fn small_blobs_in_short_blocks_take_less_with_a_dictionary() {
     assert!(lens[1] * 4 < lens[0] * 3, "{lens:?}");
 }
 
+#[test]
+fn decoders_with_dictionaries_count_against_the_memory_limit_whole() {
+    let store = MemoryStore::new();
+    let object = write(builder(&store).dictionary(4096), &json(3000));
+    for (limit, fits) in [(100_000, false), (200_000, true)] {
+        let options = ReadOptions::default().with_memory_limit(limit);
+        let reader = block_on(BatchReader::open_with(store.clone(), &object, &registry(), options)).unwrap();
+        match block_on(reader.get("counts/000001")) {
+            Ok(blob) => assert!(fits && blob.is_some()),
+            Err(error) => {
+                assert!(!fits && matches!(error.kind(), ReadErrorKind::Memory { .. }), "{error:?}");
+            }
+        }
+    }
+}
+
 /// Runs jobs on so many threads.
 #[derive(Debug)]
 struct Threads(mpsc::Sender<Job>, usize);

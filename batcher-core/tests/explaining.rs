@@ -235,3 +235,23 @@ fn objects_that_are_read_whole_when_opened_need_nothing_more() {
     let plan = block_on(reader.explain_get(&all[0].0)).unwrap();
     assert_eq!((plan.blobs, plan.blob_bytes, plan.requests.len()), (1, all[0].1.len() as u64, 0));
 }
+
+#[test]
+fn an_empty_blob_needs_no_block_though_it_stands_in_one() {
+    let state =
+        vec![("a".into(), noise(50, 1)), ("empty".into(), vec![].into()), ("b".into(), noise(1000, 2))];
+    let log = Log::new(&state, 100);
+    let reader = log.open(ReadOptions::default().with_first_read_len(56).with_max_gap(0));
+    let plan = |keys: &[&str]| block_on(reader.explain_get_many(keys)).unwrap();
+    assert_eq!(
+        of_part(&plan(&["empty", "b"]), ObjectPart::Blocks),
+        of_part(&plan(&["b"]), ObjectPart::Blocks)
+    );
+    assert_eq!(plan(&["empty", "b"]).wanted_bytes(), plan(&["b"]).wanted_bytes());
+    log.take();
+    assert_eq!(
+        block_on(reader.get_many(&["empty", "b"])).unwrap(),
+        [Some(vec![].into()), Some(noise(1000, 2).into())]
+    );
+    assert_eq!(log.take(), planned(&plan(&["empty", "b"])));
+}

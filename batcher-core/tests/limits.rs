@@ -121,6 +121,14 @@ fn counts_that_contradict_each_other_are_the_roots_problem() {
     }
 }
 
+/// A directory shrinks to nothing, and each of its pages takes memory.
+#[test]
+fn there_are_no_pages_without_bytes() {
+    let pages = vec![page(["k"], "")];
+    let error = open(store(Forge { pages, hollow: 1_000_000, ..Forge::default() }.object())).unwrap_err();
+    assert!(matches!(corrupt(&error), (Section::Root, Problem::Malformed(_))), "{error:?}");
+}
+
 #[test]
 fn a_root_or_a_directory_that_ends_early_is_noticed_wherever_it_ends() {
     let forged = |root_cut, directory_cut| {
@@ -343,7 +351,13 @@ fn what_is_no_whole_object_is_told_apart_by_its_beginning() {
     let head = |start: &[u8], tag: &[u8]| [start, &[9, 0, 0, 0], tag, &[7; 100]].concat();
     let kind = |object: Vec<u8>| open(store(object)).unwrap_err();
     let magic = 0x184D_2A5Bu32.to_le_bytes();
-    for object in [head(&magic, b"CKPTBTCH"), magic.to_vec(), [&magic[..], &[1, 0, 0, 0], b"CKPT"].concat()] {
+    for object in [
+        head(&magic, b"CKPTBTCH"),
+        magic[..1].to_vec(),
+        magic[..3].to_vec(),
+        magic.to_vec(),
+        [&magic[..], &[1, 0, 0, 0], b"CKPT"].concat(),
+    ] {
         let len = object.len() as u64;
         let error = kind(object);
         let ReadErrorKind::Truncated { object_len } = error.kind() else { panic!("{error:?}") };
@@ -354,6 +368,7 @@ fn what_is_no_whole_object_is_told_apart_by_its_beginning() {
         head(b"????", b"CKPTBTCH"),
         [&magic[..], &[1, 0, 0, 0], b"?"].concat(),
         b"short".to_vec(),
+        magic[1..].to_vec(),
         vec![],
     ] {
         let expected = object[..object.len().min(8)].to_vec();

@@ -11,20 +11,21 @@ mod scenario;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
 use async_trait::async_trait;
-use batcher_codecs::{Raw, registry};
+use batcher_codecs::{Lz4, Raw, registry};
 use batcher_core::{
-    BatchReader, BlobSink, BlobSource, Executor, Job, Operation, Outcome, Payload, PutMode, ReadError,
-    ReadErrorKind, ReadOptions, ReadRange, ReadReply, StoreError, StoreErrorKind,
+    BatchReader, BlobSink, BlobSource, Codec, CodecError, CodecId, CodecRegistry, Executor, Job, Operation,
+    Outcome, Payload, PutMode, ReadError, ReadErrorKind, ReadOptions, ReadRange, ReadReply, StoreError,
+    StoreErrorKind,
 };
 use batcher_testkit::corpus::KeyKind;
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use scenario::{State, check, expected, noise};
+use scenario::{State, check, expected, mixed, noise};
 
 /// Blobs enough that neither the index nor any data is in a small first read.
 fn state() -> State {
@@ -356,5 +357,58 @@ fn one_key_among_many_is_found_in_a_page_of_reasonable_length() {
         assert_eq!(block_on(reader.get(&state[77].0)).unwrap().unwrap(), "");
         let read = source.1.load(Ordering::Relaxed);
         assert!(page.contains(&read), "{kind:?}: page of {read} bytes");
+    }
+}
+
+/// Fails or panics in the so-manieth decoding.
+#[derive(Clone, Debug)]
+struct Fickle {
+    fails: bool,
+    left: Arc<AtomicUsize>,
+}
+
+impl Codec for Fickle {
+    fn id(&self) -> CodecId {
+        CodecId::LZ4
+    }
+    fn max_frame_len(&self, block_len: usize) -> usize {
+        Lz4::default().max_frame_len(block_len)
+    }
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+        Lz4::default().encode(block, frame)
+    }
+    fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            assert!(self.fails, "on purpose");
+            return Err(CodecError::Library("no memory".into()));
+        }
+        Lz4::default().decode(frame, block)
+    }
+}
+
+#[test]
+fn a_codec_that_fails_or_panics_says_nothing_about_the_object() {
+    let memory = MemoryStore::new();
+    memory.insert("o", block_on(scenario::object(&mixed(), Arc::new(Lz4::default()), 1000)));
+    for fails in [true, false] {
+        let mut decodings = 0;
+        loop {
+            let codec = Fickle { fails, left: Arc::new(AtomicUsize::new(decodings)) };
+            let codecs = CodecRegistry::new().with(codec);
+            let read = block_on(async {
+                let reader = BatchReader::open(memory.clone(), "o", &codecs).await?;
+                reader.blobs().try_collect::<Vec<_>>().await
+            });
+            let Err(error) = read else { break };
+            assert_eq!(error.is_retryable(), fails, "{error:?}");
+            match error.kind() {
+                ReadErrorKind::Codec(CodecError::Library(_)) => assert!(fails),
+                ReadErrorKind::Codec(CodecError::Panicked) => assert!(!fails),
+                other => panic!("{other:?}"),
+            }
+            decodings += 1;
+        }
+        // The directory, a page of keys, a page of blocks, and blocks.
+        assert!(decodings > 5, "{decodings}");
     }
 }

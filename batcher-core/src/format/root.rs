@@ -170,6 +170,16 @@ fn decoded_len(fields: &mut Fields<'_>, what: &'static str) -> Result<usize, Pro
     Ok(len)
 }
 
+/// The length of a page's frame. None is empty: so an object has no more pages than it has bytes for them, however long a
+/// directory it claims.
+fn page_frame_len(fields: &mut Fields<'_>) -> Result<u64, Problem> {
+    let len = fields.uvarint()?;
+    if len <= SKIPPABLE_HEAD as u64 {
+        return Err(Problem::Malformed("page without any content"));
+    }
+    Ok(len)
+}
+
 impl RootPreamble<'_> {
     /// Decodes the directory and checks that everything in it adds up to `root_offset`.
     pub(crate) fn finish(self, codec: &dyn Codec, root_offset: u64) -> Result<Root, Problem> {
@@ -179,11 +189,12 @@ impl RootPreamble<'_> {
         if self.block_pages != self.blocks.div_ceil(BLOCKS_PER_PAGE as u64) {
             return Err(Problem::Malformed("number of block pages does not fit the number of blocks"));
         }
-        let mut places = Places { root: &self, frame: self.descriptor.header_len() as u64, stream: 0 };
-        let mut block_pages = places.take_block_pages(&mut fields)?;
+        let mut places =
+            Places { root: &self, frame: self.descriptor.header_len() as u64, stream: 0, pages: 0 };
+        let mut block_pages = places.take_block_pages(&mut fields, root_offset)?;
         let mut offset = places.frame;
-        let dictionaries = self.take_dictionaries(&mut fields, &mut offset)?;
-        let key_pages = self.take_key_pages(&mut fields, &mut offset)?;
+        let dictionaries = self.take_dictionaries(&mut fields, &mut offset, root_offset)?;
+        let key_pages = self.take_key_pages(&mut fields, &mut offset, root_offset)?;
         for page in &mut block_pages {
             page.offset = offset;
             page.dictionaries = dictionaries.len();
@@ -217,10 +228,11 @@ impl RootPreamble<'_> {
         &self,
         fields: &mut Fields<'_>,
         offset: &mut u64,
+        root_offset: u64,
     ) -> Result<Vec<DictionaryRef>, Problem> {
         let mut dictionaries = Vec::new();
         for _ in 0..self.dictionaries {
-            let frame_len = fields.uvarint()?;
+            let frame_len = page_frame_len(fields)?;
             let decoded_len = fields.length()?;
             if decoded_len > MAX_DICTIONARY_LEN {
                 return Err(Problem::Limit {
@@ -231,18 +243,23 @@ impl RootPreamble<'_> {
             }
             let checksum = fields.u32()?;
             dictionaries.push(DictionaryRef { offset: *offset, frame_len, decoded_len, checksum });
-            *offset = sum(*offset, frame_len)?;
+            *offset = offset_after(*offset, frame_len, root_offset)?;
         }
         Ok(dictionaries)
     }
 
-    fn take_key_pages(&self, fields: &mut Fields<'_>, offset: &mut u64) -> Result<Vec<KeyPageRef>, Problem> {
+    fn take_key_pages(
+        &self,
+        fields: &mut Fields<'_>,
+        offset: &mut u64,
+        root_offset: u64,
+    ) -> Result<Vec<KeyPageRef>, Problem> {
         let mut pages = Vec::new();
         let mut separator = Vec::new();
         let mut entries_sum = 0u64;
         let mut unfolded = 0usize;
         for number in 0..self.key_pages {
-            let frame_len = fields.uvarint()?;
+            let frame_len = page_frame_len(fields)?;
             let decoded_len = decoded_len(fields, "key page length")?;
             let checksum = fields.u32()?;
             let entries = fields.uvarint()?;
@@ -272,7 +289,7 @@ impl RootPreamble<'_> {
                 entries,
                 separator: separator.clone(),
             });
-            *offset = sum(*offset, frame_len)?;
+            *offset = offset_after(*offset, frame_len, root_offset)?;
         }
         if entries_sum != self.blobs {
             return Err(Problem::Length { expected: self.blobs, actual: entries_sum });
@@ -286,14 +303,20 @@ struct Places<'a> {
     root: &'a RootPreamble<'a>,
     frame: u64,
     stream: u64,
+    /// Bytes of the pages' own frames.
+    pages: u64,
 }
 
 impl Places<'_> {
-    fn take_block_pages(&mut self, fields: &mut Fields<'_>) -> Result<Vec<BlockPageRef>, Problem> {
+    fn take_block_pages(
+        &mut self,
+        fields: &mut Fields<'_>,
+        root_offset: u64,
+    ) -> Result<Vec<BlockPageRef>, Problem> {
         let mut pages = Vec::new();
         let mut first_block = 0;
         for _ in 0..self.root.block_pages {
-            let frame_len = fields.uvarint()?;
+            let frame_len = page_frame_len(fields)?;
             let decoded_len = decoded_len(fields, "block page length")?;
             let checksum = fields.u32()?;
             let data_bytes = fields.uvarint()?;
@@ -313,6 +336,7 @@ impl Places<'_> {
                 dictionaries: 0,
             });
             first_block += count;
+            self.pages = offset_after(self.pages, frame_len, root_offset)?;
             self.frame = sum(self.frame, data_bytes)?;
             self.stream = sum(self.stream, stream_bytes)?;
         }
@@ -321,6 +345,15 @@ impl Places<'_> {
         }
         Ok(pages)
     }
+}
+
+/// Where a page ends, which is not behind the root's beginning.
+fn offset_after(offset: u64, frame_len: u64, root_offset: u64) -> Result<u64, Problem> {
+    let end = sum(offset, frame_len)?;
+    if end > root_offset {
+        return Err(Problem::Length { expected: root_offset, actual: end });
+    }
+    Ok(end)
 }
 
 fn sum(a: u64, b: u64) -> Result<u64, Problem> {

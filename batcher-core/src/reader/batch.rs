@@ -9,13 +9,14 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use super::dictionaries::Dictionary;
 use super::object::Object;
 use super::pages::Kept;
+use super::pipeline::guarded;
 use super::plan::{Joined, Place, join};
 use super::{ReadError, ReadErrorKind};
 use crate::format::{
     Binding, BlockPage, BlockPlace, DICTIONARIES, FORMAT_VERSION, KeyPage, MAX_BLOCK_LEN, Problem, Root,
     Section, Trailer, crc, same,
 };
-use crate::{Codec, CodecRegistry, Executor};
+use crate::{Codec, CodecId, CodecRegistry, Executor};
 
 /// The root, and a few decoded pages.
 #[derive(Debug)]
@@ -67,11 +68,15 @@ impl Batch {
             return Err(at_root(Problem::Malformed("features differ from the trailer's")));
         }
         same(trailer.header_crc, crc(&descriptor.header())).map_err(at_root)?;
+        if descriptor.codec == CodecId::LZ4_BLOCK {
+            // Its frames do not say where they end; it is registered for the starting point's objects.
+            return Err(object.error(ReadErrorKind::UnknownCodec(descriptor.codec)));
+        }
         let codec = codecs
             .decoder(descriptor.codec, &descriptor.params)
             .map_err(|error| object.error(ReadErrorKind::CodecParams(error)))?
             .ok_or_else(|| object.error(ReadErrorKind::UnknownCodec(descriptor.codec)))?;
-        let root = Arc::new(preamble.finish(&*codec, root_offset).map_err(at_root)?);
+        let root = Arc::new(guarded(|| preamble.finish(&*codec, root_offset)).map_err(at_root)?);
         let binding = Binding::new(&root.descriptor);
         Ok(Self {
             root,
@@ -127,7 +132,7 @@ impl Batch {
 /// A root holds at most a directory that decodes to 64 MiB, in a frame hardly longer than that.
 const MAX_ROOT_LEN: u64 = 2 * MAX_BLOCK_LEN as u64;
 
-/// Runs a piece of work on the executor; `None` where the executor dropped it, or it panicked.
+/// Runs a piece of work, which does not panic, on the executor; `None` where the executor dropped it.
 pub(super) async fn run<T: Send + 'static>(
     executor: &Arc<dyn Executor>,
     work: impl FnOnce() -> T + Send + 'static,

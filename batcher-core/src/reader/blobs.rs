@@ -56,7 +56,7 @@ impl BatchReader {
             Content::Batch(batch) => {
                 let begun = async move {
                     let index = Arc::new(Index::load(self, batch).await?);
-                    let decoders = batch.decoders(&self.object, batch.all_dictionaries()).await?;
+                    let decoders = batch.decoders(&self.object, batch.all_dictionaries(), false).await?;
                     let planned = batch.all_blocks(&self.object, false);
                     let groups = self
                         .assemble(batch, planned, decoders, Arc::clone(&index))

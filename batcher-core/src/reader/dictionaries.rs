@@ -14,6 +14,10 @@ use super::read_plan::ObjectPart;
 use crate::Codec;
 use crate::format::{BlockPlace, DictionaryRef, Kind, Problem, Root, Section};
 
+/// About what a decoder takes besides its dictionary's bytes, however short: Zstandard's context and tables, 122 KB in
+/// version 1.5.7.
+const DECODER_LEN: usize = 128 * 1024;
+
 /// The decoder with a dictionary.
 #[derive(Debug)]
 pub(super) struct Dictionary(Arc<dyn Codec>);
@@ -39,6 +43,10 @@ impl Page for Dictionary {
 
     fn kept(batch: &Batch) -> &Kept<Self> {
         &batch.dictionaries
+    }
+
+    fn kept_len(place: &PagePlace) -> usize {
+        place.decoded_len + DECODER_LEN
     }
 }
 
@@ -69,16 +77,25 @@ impl Batch {
         (0..self.root.dictionaries.len()).collect()
     }
 
-    /// Bytes of the dictionaries of these numbers.
-    pub(super) fn dictionary_bytes(&self, numbers: &[usize]) -> u64 {
-        numbers.iter().map(|number| self.root.dictionaries[*number].decoded_len as u64).sum()
+    /// Bytes of memory that the decoders with the dictionaries of these numbers take.
+    pub(super) fn decoder_bytes(&self, numbers: &[usize]) -> u64 {
+        numbers
+            .iter()
+            .map(|number| Dictionary::kept_len(&Dictionary::place(&self.root, *number)) as u64)
+            .sum()
     }
 
-    /// What decodes blocks that need no dictionaries but those of these numbers, which ascend.
-    pub(super) async fn decoders(&self, object: &Object, numbers: Vec<usize>) -> Result<Decoders, ReadError> {
+    /// What decodes blocks that need no dictionaries but those of these numbers, which ascend. Where only a few are wanted,
+    /// they should be `keep`-t for the next call.
+    pub(super) async fn decoders(
+        &self,
+        object: &Object,
+        numbers: Vec<usize>,
+        keep: bool,
+    ) -> Result<Decoders, ReadError> {
         // Each of them is bounded; an awkward object can have any number.
-        object.allow("dictionaries", self.dictionary_bytes(&numbers))?;
-        let with_dictionary = self.pages::<Dictionary>(object, numbers, true).try_collect().await?;
+        object.allow("dictionaries", self.decoder_bytes(&numbers))?;
+        let with_dictionary = self.pages::<Dictionary>(object, numbers, keep).try_collect().await?;
         Ok(Decoders { plain: Arc::clone(&self.codec), with_dictionary })
     }
 }

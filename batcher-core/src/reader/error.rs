@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{CodecError, CodecId, Corruption, FORMAT_VERSION, StoreError, StoreErrorKind};
+use crate::{CodecError, CodecId, Corruption, FORMAT_VERSION, Problem, StoreError, StoreErrorKind};
 
 /// Why an object or a blob could not be read, by what the caller would do about it.
 #[derive(Debug, Error)]
@@ -62,6 +62,10 @@ pub enum ReadErrorKind {
     /// The object contradicts itself; fall back to an older one, or to another copy.
     #[error("corrupt")]
     Corrupt(#[source] Corruption),
+    /// The codec failed for a reason of its own, as for want of memory, or panicked. That says nothing about the object; after a
+    /// failure of its library, try again.
+    #[error("the codec failed")]
+    Codec(#[source] CodecError),
     /// More memory would be needed than [`ReadOptions::memory_limit`](crate::ReadOptions::memory_limit) allows, or than
     /// there is. Raise the limit, or read large blobs in [chunks](crate::BatchReader::chunks).
     #[error("{what} of {len} bytes, over the limit of {limit}")]
@@ -127,6 +131,7 @@ impl ReadError {
         match &*self.kind {
             ReadErrorKind::Store(error) => error.kind().is_retryable(),
             ReadErrorKind::ShortRead { .. } | ReadErrorKind::Replaced | ReadErrorKind::Abandoned => true,
+            ReadErrorKind::Codec(error) => matches!(error, CodecError::Library(_)),
             _ => false,
         }
     }
@@ -159,6 +164,9 @@ impl From<StoreError> for ReadErrorKind {
 
 impl From<Corruption> for ReadErrorKind {
     fn from(corruption: Corruption) -> Self {
-        Self::Corrupt(corruption)
+        match corruption.problem {
+            Problem::Codec(error @ (CodecError::Library(_) | CodecError::Panicked)) => Self::Codec(error),
+            problem => Self::Corrupt(Corruption { problem, ..corruption }),
+        }
     }
 }

@@ -66,7 +66,7 @@ impl BatchReader {
         let dictionaries = dictionaries_of(&places);
         plan.add_pages::<Dictionary>(self, batch, &dictionaries);
         let reads = join(places, &self.object);
-        plan.memory = self.memory_for(&reads).saturating_add(batch.dictionary_bytes(&dictionaries));
+        plan.memory = self.memory_for(&reads).saturating_add(batch.decoder_bytes(&dictionaries));
         plan.add_blocks(self, &reads);
         Ok(plan)
     }
@@ -91,7 +91,7 @@ impl BatchReader {
             .map(|number| batch.root.key_pages[number].decoded_len as u64)
             .fold(summary.blobs.saturating_mul(Index::ENTRY_MEMORY), u64::saturating_add)
             .saturating_add(self.memory_for(&reads))
-            .saturating_add(batch.dictionary_bytes(&dictionaries));
+            .saturating_add(batch.decoder_bytes(&dictionaries));
         plan.add_pages::<KeyPage>(self, batch, &key_pages.collect::<Vec<_>>());
         plan.add_pages::<BlockPage>(self, batch, &(0..batch.root.block_pages.len()).collect::<Vec<_>>());
         plan.add_pages::<Dictionary>(self, batch, &dictionaries);

@@ -58,7 +58,7 @@ impl BatchReader {
         }
         let index = Arc::new(Index::of(found));
         let places = self.blocks(batch, index.entries(), |number| keys[number].as_ref()).await?;
-        let decoders = batch.decoders(&self.object, dictionaries_of(&places)).await?;
+        let decoders = batch.decoders(&self.object, dictionaries_of(&places), true).await?;
         let planned = stream::iter(join(places, &self.object)).map(Ok).boxed();
         let mut assembled = self.assemble(batch, planned, decoders, Arc::clone(&index));
         while let Some(mut block) = assembled.try_next().await? {
@@ -127,6 +127,10 @@ impl BatchReader {
             let blocks = page.blocks();
             for found in &entries[first..] {
                 let stream = found.stream();
+                if stream.is_empty() {
+                    // It may stand in the midst of a block all the same.
+                    continue;
+                }
                 if blocks.last().is_none_or(|block| block.stream_end() <= stream.start) {
                     break;
                 }
@@ -159,7 +163,7 @@ impl BatchReader {
         let found = self.find(batch, &[key]).await?;
         let Some(entry) = found.first().map(|found| found.entry) else { return Ok(None) };
         let places = self.blocks(batch, &found, |_| key).await?;
-        let decoders = batch.decoders(&self.object, dictionaries_of(&places)).await;
+        let decoders = batch.decoders(&self.object, dictionaries_of(&places), true).await;
         let decoders = decoders.map_err(|error| error.with_key(key))?;
         let key = key.to_owned();
         let planned = stream::iter(join(places, &self.object)).map(Ok).boxed();

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::assembly::Assembled;
 use super::index::Index;
 use super::object::Object;
+use super::pipeline::guarded;
 use super::{ReadError, ReadErrorKind};
 use crate::format::{BlockPlace, KeyEntry, KeyPage, LegacyHead, Problem, Section};
 use crate::{CodecId, CodecRegistry};
@@ -36,7 +37,7 @@ impl Legacy {
             .decoder(CodecId::LZ4_BLOCK, &[])
             .map_err(|error| object.error(ReadErrorKind::CodecParams(error)))?
             .ok_or_else(|| object.error(ReadErrorKind::UnknownCodec(CodecId::LZ4_BLOCK)))?;
-        let legacy = head.finish(&*codec).map_err(corrupt)?;
+        let legacy = guarded(|| head.finish(&*codec)).map_err(corrupt)?;
         let mut blobs = BTreeMap::new();
         for (key, blob) in legacy.entries {
             // Later entries of the same key replace earlier ones, as the starting point's order of restoring did.

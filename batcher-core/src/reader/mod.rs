@@ -145,7 +145,10 @@ impl BatchReader {
         });
         let kind = if let Some(problem) = wrong {
             problem.at(Section::Trailer, object.len - Trailer::LEN as u64).into()
-        } else if start.starts_with(&SKIPPABLE_MAGIC.to_le_bytes()) && start.get(8..).is_none_or(begins_tag) {
+        } else if begins(&start, &SKIPPABLE_MAGIC.to_le_bytes())
+            && start.get(8..).is_none_or(|tag| begins(tag, TAG))
+            && !start.is_empty()
+        {
             ReadErrorKind::Truncated { object_len: object.len }
         } else {
             ReadErrorKind::Foreign { object_len: object.len, start: start[..start.len().min(8)].to_vec() }
@@ -226,6 +229,7 @@ impl BatchReader {
     }
 }
 
-fn begins_tag(bytes: &[u8]) -> bool {
-    bytes.iter().zip(TAG).all(|(byte, tag)| byte == tag)
+/// Whether bytes begin with others, or are the beginning of them.
+fn begins(bytes: &[u8], with: &[u8]) -> bool {
+    bytes.iter().zip(with).all(|(byte, expected)| byte == expected)
 }

@@ -14,7 +14,7 @@ use super::read_plan::ObjectPart;
 use crate::Codec;
 use crate::format::{Binding, BlockPage, KeyPage, Kind, Problem, Root, Section, skippable_payload};
 
-/// Bytes of pages of each kind, as their frames decode, that are kept; the page used last always is.
+/// Bytes of pages of each kind, as their frames decode, that are kept (of dictionaries with what their decoders take); the page used last always is.
 const KEPT_LEN: usize = 4 << 20;
 
 /// A kind of page.
@@ -28,6 +28,11 @@ pub(super) trait Page: Sized + Send + Sync + 'static {
     fn decode(content: &[u8], root: &Root, codec: &dyn Codec, number: usize) -> Result<Self, Problem>;
 
     fn kept(batch: &Batch) -> &Kept<Self>;
+
+    /// About how many bytes a page is counted as where it is kept.
+    fn kept_len(place: &PagePlace) -> usize {
+        place.decoded_len
+    }
 }
 
 impl Page for KeyPage {
@@ -107,7 +112,7 @@ impl Batch {
                 None => read.next().await?.map(|page| {
                     let page = Arc::new(page);
                     if keep {
-                        T::kept(self).keep(number, T::place(&self.root, number).decoded_len, &page);
+                        T::kept(self).keep(number, T::kept_len(&T::place(&self.root, number)), &page);
                     }
                     (number, page)
                 }),
@@ -164,7 +169,7 @@ pub(super) struct Kept<T> {
 #[derive(Debug)]
 struct KeptPage<T> {
     number: usize,
-    decoded_len: usize,
+    len: usize,
     page: Arc<T>,
 }
 
@@ -184,11 +189,11 @@ impl<T> Kept<T> {
         Some(found)
     }
 
-    fn keep(&self, number: usize, decoded_len: usize, page: &Arc<T>) {
+    fn keep(&self, number: usize, len: usize, page: &Arc<T>) {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.retain(|kept| kept.number != number);
-        pages.insert(0, KeptPage { number, decoded_len, page: Arc::clone(page) });
-        while pages.len() > 1 && pages.iter().map(|kept| kept.decoded_len).sum::<usize>() > KEPT_LEN {
+        pages.insert(0, KeptPage { number, len, page: Arc::clone(page) });
+        while pages.len() > 1 && pages.iter().map(|kept| kept.len).sum::<usize>() > KEPT_LEN {
             pages.pop();
         }
     }

@@ -1,6 +1,7 @@
 //! Reading ahead and decoding at the same time.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,6 +15,7 @@ use super::batch::Batch;
 use super::object::Object;
 use super::plan::{Joined, Place};
 use super::{ReadError, ReadErrorKind};
+use crate::CodecError;
 use crate::format::{Corruption, Problem};
 
 /// What becomes of frames.
@@ -157,7 +159,7 @@ impl<'a, D: Decoding> Pipeline<'a, D> {
             executor.execute(Box::new(move || {
                 let mut decoded = Decoded { outputs: Vec::with_capacity(run.len()), failed: None };
                 for (section, offset, frame, work) in run {
-                    match work(frame) {
+                    match guarded(|| work(frame)) {
                         Ok(output) => decoded.outputs.push(output),
                         Err(problem) => {
                             decoded.failed = Some(problem.at(section, offset));
@@ -221,6 +223,11 @@ impl<D: Decoding> Stream for Pipeline<'_, D> {
         }
         Poll::Ready(this.decoded.pop_front().map(Ok))
     }
+}
+
+/// What comes of a codec's work, which may panic.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Problem::Codec(CodecError::Panicked)))
 }
 
 async fn read<P: Place>(object: &Object, batch: &Batch, planned: Joined<P>) -> ReadFrames<P> {

@@ -55,7 +55,7 @@ impl BatchReader {
             return Err(self.object.corrupt(problem.at(Section::Header, 0)));
         }
         // Those that no block needs, too.
-        let decoders = batch.decoders(&self.object, batch.all_dictionaries()).await?;
+        let decoders = batch.decoders(&self.object, batch.all_dictionaries(), false).await?;
         let planned = batch.all_blocks(&self.object, false);
         let mut blocks = self.assemble(batch, planned, decoders, Arc::default());
         while blocks.try_next().await?.is_some() {

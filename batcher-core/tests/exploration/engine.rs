@@ -27,7 +27,7 @@ pub(crate) struct Engine {
     pub(crate) mode: PutMode,
     /// Whether objects go up in parts.
     pub(crate) in_parts: bool,
-    /// Bytes in a part; an epoch's object has some 850.
+    /// Bytes in a part; an epoch's object has some 1,000.
     pub(crate) part_len: u64,
     /// Whether uploads begin before all blobs are there.
     pub(crate) early: bool,
@@ -150,8 +150,10 @@ impl Engine {
         let first = committed.lock().unwrap().last().map_or(0, |receipt| receipt.id.epoch / NUMBERS + 1);
         for epoch in first..self.epochs {
             // The operators' own: a flush that dies does not stop them.
-            let mut operators =
-                Operators { handle: batcher.handle(), blobs: state(epoch, self.dictionaries) };
+            let mut operators = Operators {
+                handles: [(); 2].map(|()| batcher.handle()),
+                blobs: state(epoch, self.dictionaries),
+            };
             if !self.early {
                 operators.add_all(world).await;
             }
@@ -245,16 +247,17 @@ impl Engine {
     }
 }
 
-/// Those who add blobs, one after the other.
+/// Those who add blobs, one after the other, through handles of their own.
 struct Operators {
-    handle: BatchHandle,
+    handles: [BatchHandle; 2],
     blobs: BTreeMap<String, Bytes>,
 }
 
 impl Operators {
     async fn add_all(&mut self, world: &World) {
         while let Some((key, blob)) = self.blobs.pop_first() {
-            self.handle.add(&key, blob.clone()).unwrap();
+            self.handles.rotate_left(1);
+            self.handles[0].add(&key, blob.clone()).unwrap();
             world.wrote(&key, blob);
             let mut turns = 0..3;
             poll_fn(|context| {
@@ -347,8 +350,9 @@ fn state(epoch: u64, alike: bool) -> BTreeMap<String, Bytes> {
     let mut blobs = BTreeMap::new();
     for partition in 0..3_u64 {
         let seed = epoch * 31 + partition;
-        let blob: Vec<u8> =
-            (0..150 + seed % 60).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
+        // One is longer than a block.
+        let len = if partition == 1 { 520 } else { 100 + seed % 60 };
+        let blob: Vec<u8> = (0..len).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
         let blob = if alike { [&epoch.to_le_bytes()[..], &vec![blob[9]; blob.len()]].concat() } else { blob };
         blobs.insert(format!("partition-{partition}/counts"), blob.into());
     }

@@ -19,6 +19,8 @@ pub(crate) struct Forge {
     pub(crate) junk: usize,
     /// Bytes that are missing at the directory's end.
     pub(crate) directory_cut: usize,
+    /// Block pages of no blocks, which stand in the directory alone. Only without a stream.
+    pub(crate) hollow: u64,
     /// Bytes that are missing at the end of the root's payload.
     pub(crate) root_cut: usize,
 }
@@ -106,7 +108,8 @@ impl Forge {
         let mut object = head;
         let mut block_rows = Vec::new();
         let mut block_frames = Vec::new();
-        let blocks = u64::from(!self.stream.is_empty());
+        let mut blocks = u64::from(!self.stream.is_empty());
+        let block_pages = blocks.max(self.hollow);
         if blocks == 1 {
             let frame = with_junk(raw(&self.stream), self.junk);
             let mut content = Vec::new();
@@ -120,6 +123,10 @@ impl Forge {
             block_rows.extend_from_slice(&bound(3, 0, &block_frames).to_le_bytes());
             uvarint(&mut block_rows, frame.len() as u64);
             uvarint(&mut block_rows, self.stream.len() as u64);
+        }
+        for _ in 0..self.hollow {
+            block_rows.extend_from_slice(&[0; 8]);
+            blocks += 4096;
         }
         let mut directory = block_rows;
         let mut before: &[u8] = &[];
@@ -142,7 +149,7 @@ impl Forge {
             self.stream.len() as u64,
             blocks,
             self.pages.len() as u64,
-            blocks,
+            block_pages,
             directory.len() as u64,
         ];
         for count in counts {
