@@ -251,7 +251,7 @@ fn an_empty_blob_needs_no_block_though_it_stands_in_one() {
     log.take();
     assert_eq!(
         block_on(reader.get_many(&["empty", "b"])).unwrap(),
-        [Some(vec![].into()), Some(noise(1000, 2).into())]
+        [Some(vec![].into()), Some(noise(1000, 2))]
     );
     assert_eq!(log.take(), planned(&plan(&["empty", "b"])));
 }
