@@ -108,7 +108,9 @@ impl World {
                     Ok(Poll::Pending) => {}
                     Err(payload) => return Err(Ended::Panicked(payload)),
                 }
-                self.poll_detached(Due::Now, &mut context);
+                // Nobody's call is polled here, and whatever panics all the same must not end more than this run.
+                catch_unwind(AssertUnwindSafe(|| self.poll_detached(Due::Now, &mut context)))
+                    .map_err(Ended::Panicked)?;
                 if polls > limits.polls {
                     return Err(Ended::Limit("polls"));
                 }
@@ -134,7 +136,8 @@ impl World {
             if woken.flag.load(Ordering::Acquire) {
                 continue;
             }
-            if !self.move_on(&woken) {
+            let moved = catch_unwind(AssertUnwindSafe(|| self.move_on(&woken)));
+            if !moved.map_err(Ended::Panicked)? {
                 return Err(Ended::Stuck);
             }
         }
