@@ -1,11 +1,13 @@
 //! What explorations count, when they are clean, what they tell and how failures are shrunk; and the judges of stores.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use batcher_codecs::Lz4;
@@ -416,4 +418,36 @@ fn a_job_or_an_effect_that_panics_while_nobody_waits_for_it_is_judged() {
         Ok(())
     };
     assert_eq!(replayed("attempt:put#0=cancel:0:done", dropped), [panicked]);
+}
+
+/// Puts, and does not wait for the answer.
+async fn impatient(world: World) -> Result<(), StoreError> {
+    let store = world.store(MemoryStore::new());
+    for name in ["a", "b"] {
+        let call = async {
+            let mut put = store.put(name, Bytes::from_static(b"1").into(), PutMode::Create);
+            assert!(poll_fn(|context| Poll::Ready(put.as_mut().poll(context).is_pending())).await);
+        };
+        let _ = world.attempt("put", call).await;
+        world.settle().await;
+        if store.inner().object(name).is_none() {
+            world.report(Judge::WrongData, name);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_chosen_for_a_call_whose_caller_did_not_wait_is_in_the_line() {
+    let denied = FaultKind::Reject(StoreErrorKind::Denied);
+    for kind in [denied, FaultKind::RequestLost, FaultKind::PhantomExists, FaultKind::PanicBefore] {
+        let report = scenario(impatient).faults([kind]).threads(NonZeroUsize::MIN).sample(0..20, 1);
+        assert!(!report.failures().is_empty(), "{report}");
+        for failure in report.failures() {
+            // No more than were asked for, and the same once more.
+            assert_eq!((failure.plan.len(), failure.case.violations.len()), (1, 1), "{kind:?}: {report}");
+            let line = failure.plan.to_string();
+            assert_eq!(scenario(impatient).replay(&line).unwrap().violations.len(), 1, "{line}");
+        }
+    }
 }

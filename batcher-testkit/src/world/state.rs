@@ -43,9 +43,11 @@ impl Chooser {
         Self { plan: Plan::default(), chance: Some(chance) }
     }
 
-    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo, fired: usize) -> Option<(Fault, Span)> {
+    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo, chosen: usize) -> Option<(Fault, Span)> {
         match &self.chance {
-            Some(chance) if fired < chance.most => chance.choose(site, info).map(|fault| (fault, Span::Once)),
+            Some(chance) if chosen < chance.most => {
+                chance.choose(site, info).map(|fault| (fault, Span::Once))
+            }
             Some(_) => None,
             None => self.plan.fault(site, total),
         }
@@ -104,6 +106,8 @@ pub(crate) struct State {
     pub(crate) calls: Vec<CallRecord>,
     events: Vec<(u32, EventKind)>,
     pub(crate) fired: Vec<FiredFault>,
+    /// Calls that were to go wrong so far.
+    chosen: usize,
     /// Calls to stores so far, by which lateness is measured.
     pub(crate) store_calls: u32,
     pub(crate) answered: u32,
@@ -167,6 +171,7 @@ impl State {
             calls: Vec::new(),
             events: Vec::new(),
             fired: Vec::new(),
+            chosen: 0,
             store_calls: 0,
             answered: 0,
             detached: Vec::new(),
@@ -221,10 +226,11 @@ impl State {
         };
         let site = Site { call, key, nth: counts[call.index()] };
         counts[call.index()] += 1;
-        let chosen = self.chooser.choose(&site, total, &info, self.fired.len());
+        let chosen = self.chooser.choose(&site, total, &info, self.chosen);
         // A write that may replace finds no name taken.
         let about_names = |fault| matches!(fault, Fault::OwnExists | Fault::PhantomExists);
         let chosen = chosen.filter(|(fault, _)| info.creates || !about_names(*fault));
+        self.chosen += usize::from(chosen.is_some());
         if call.is_store() {
             self.store_calls += 1;
         }
