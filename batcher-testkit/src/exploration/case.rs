@@ -13,6 +13,8 @@ use crate::world::{Chooser, Ended, FiredFault, History, InjectedPanic, World};
 pub(super) struct Case {
     pub(super) store_calls: u32,
     pub(super) fired: Vec<FiredFault>,
+    /// The calls whose faults come about, if ever, at a crash or a restart.
+    pub(super) armed: Vec<u32>,
     pub(super) violations: Vec<Violation>,
     pub(super) history: History,
 }
@@ -71,6 +73,7 @@ where
         let case = Case {
             store_calls: state.store_calls,
             fired: std::mem::take(&mut state.fired),
+            armed: std::mem::take(&mut state.armed),
             violations: std::mem::take(&mut state.violations),
             history: state.take_history(),
         };

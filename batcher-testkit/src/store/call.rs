@@ -30,9 +30,10 @@ pub(super) struct StoreCall {
     submitted: Submitted,
 }
 
-/// For calls that write no bytes of which only some could be there.
-pub(super) fn nothing_to_tear(_: StoreCall, _: u64) -> std::future::Ready<()> {
-    std::future::ready(())
+/// For calls that write no bytes of which only some could be there: nothing is.
+pub(super) fn nothing_to_tear(call: StoreCall, _: u64) -> std::future::Ready<Result<(), StoreError>> {
+    call.fire();
+    std::future::ready(Ok(()))
 }
 
 impl StoreCall {
@@ -77,7 +78,6 @@ impl StoreCall {
             Some(Fault::Blanked) => Wreck::Zeros,
             _ => return,
         };
-        state.fire(self.id());
         state.doom(self.store, &self.name, self.id(), wreck);
     }
 
@@ -86,6 +86,8 @@ impl StoreCall {
         let mut state = self.world.state();
         state.ledger(self.store).record(&self.name, Some(part), Source::Fault);
         state.event(self.id(), EventKind::TookEffect);
+        state.fire(self.id());
+        state.damaged = true;
     }
 
     /// Notes that there is an upload now, of which nobody knows as long as it was not answered.
@@ -123,7 +125,7 @@ impl StoreCall {
     ) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        T: Future<Output = ()> + Send + 'static,
+        T: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let writes = Call::from(self.operation).writes();
         let mut effect = Effect::new(self.world.clone(), effect, writes);
@@ -151,7 +153,7 @@ impl StoreCall {
     ) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        T: Future<Output = ()> + Send + 'static,
+        T: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let writes = Call::from(self.operation).writes();
         match fault {
@@ -189,18 +191,10 @@ impl StoreCall {
                 Err(self.error(StoreErrorKind::Timeout))
             }
             Fault::Torn(len) => {
-                self.fire();
                 effect.abandon();
-                let torn = tear(self.clone(), len);
-                let mut torn = Effect::new(
-                    self.world.clone(),
-                    Box::pin(async move {
-                        torn.await;
-                        Ok(())
-                    }),
-                    true,
-                );
-                (&mut torn).await?;
+                let torn = Box::pin(tear(self.clone(), len));
+                // As with a whole one, the store may refuse it.
+                Effect::new(self.world.clone(), torn, true).await?;
                 Err(self.error(StoreErrorKind::Unavailable))
             }
             Fault::SlowEffect => {

@@ -141,9 +141,14 @@ impl<S: BlobStore + 'static> BlobSink for FaultStore<S> {
         let tear = move |call: StoreCall, len| async move {
             let cut = payload.to_bytes();
             let part = Payload::from(cut.slice(..cut.len().min(usize::try_from(len).unwrap_or(usize::MAX))));
-            if torn.put(&call.name, part.clone(), mode).await.is_ok() {
+            torn.put(&call.name, part.clone(), mode).await?;
+            if part.len() < payload.len() {
                 call.tore(part);
+            } else {
+                call.wrote(Some(part));
+                call.fire();
             }
+            Ok(())
         };
         call.run(effect.boxed(), tear).await
     }

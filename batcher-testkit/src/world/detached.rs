@@ -1,12 +1,14 @@
 //! Effects that outlive the futures that asked for them.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use batcher_core::StoreError;
+use batcher_core::{PutMode, StoreError};
 use futures_util::future::BoxFuture;
 
 use super::World;
+use super::ledger::Source;
 use crate::cancellation_point::cancellation_point;
 use crate::fault::{Fate, LATEST};
 
@@ -41,6 +43,32 @@ impl std::fmt::Debug for Detached {
 impl World {
     pub(crate) fn detach(&self, due: Due, effect: BoxFuture<'static, ()>) {
         self.state().detached.push(Detached { due, effect });
+    }
+
+    /// Has what is doomed lost before the next call.
+    pub(crate) fn lose_doomed(&self) {
+        let doomed = std::mem::take(&mut self.state().doomed);
+        for (index, name, call, wreck) in doomed {
+            let (world, state) = (self.clone(), self.state());
+            let (store, ledger) = &state.stores[index];
+            let Some(content) = ledger.wrecked(&name, call, wreck) else { continue };
+            let store = Arc::clone(store);
+            drop(state);
+            let effect = async move {
+                let lost = match content.clone() {
+                    None => store.delete(&name).await,
+                    Some(content) => store.put(&name, content, PutMode::Replace).await,
+                };
+                // A store that can neither delete nor replace keeps what it has.
+                if lost.is_ok() {
+                    let mut state = world.state();
+                    state.ledger(index).record(&name, content, Source::Fault);
+                    state.fire(call);
+                    state.damaged = true;
+                }
+            };
+            self.detach(Due::Now, Box::pin(effect));
+        }
     }
 
     /// Polls all effects that are due; whether none of them is left. The lock is not held meanwhile.

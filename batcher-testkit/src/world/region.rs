@@ -83,6 +83,8 @@ impl<F: Future> Region<F> {
                 state.processes -= 1;
                 if effects.is_some() {
                     state.die();
+                    drop(state);
+                    self.world.lose_doomed();
                 }
             }
             _ => state.attempts -= 1,

@@ -8,7 +8,7 @@ use std::thread::Thread;
 use batcher_core::BlobStore;
 
 use super::clock::Clock;
-use super::detached::{Detached, Due};
+use super::detached::Detached;
 use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{CallRecord, EventKind, FiredFault, History};
@@ -136,7 +136,11 @@ pub(crate) struct State {
     /// What becomes of effects under way while a future is being dropped by a fault.
     pub(crate) fate: Option<Fate>,
     pub(crate) stores: Vec<(Arc<dyn BlobStore>, Ledger)>,
-    doomed: Vec<(usize, String, u32, Wreck)>,
+    pub(crate) doomed: Vec<(usize, String, u32, Wreck)>,
+    /// Calls whose faults are to come about later, at a crash or a restart.
+    pub(crate) armed: Vec<u32>,
+    /// Whether a store holds something else than it should.
+    pub(crate) damaged: bool,
     pub(crate) model: Model,
     pub(crate) rewritable: Vec<String>,
     pub(crate) violations: Vec<Violation>,
@@ -191,6 +195,8 @@ impl State {
             fate: None,
             stores: Vec::new(),
             doomed: Vec::new(),
+            armed: Vec::new(),
+            damaged: false,
             model: Model::default(),
             rewritable: Vec::new(),
             violations: Vec::new(),
@@ -287,11 +293,6 @@ impl State {
         for (_, ledger) in &mut self.stores {
             ledger.uploads.values_mut().for_each(|upload| upload.excused = true);
         }
-        self.lose_doomed();
-    }
-
-    pub(crate) fn is_damaged(&self) -> bool {
-        self.fired.iter().any(|fired| fired.fault.kind().damages())
     }
 
     pub(crate) fn history(&self) -> History {
@@ -304,15 +305,7 @@ impl State {
 
     /// Has what a call wrote be lost at the next crash or restart.
     pub(crate) fn doom(&mut self, store: usize, name: &str, call: u32, wreck: Wreck) {
+        self.armed.push(call);
         self.doomed.push((store, name.to_owned(), call, wreck));
-    }
-
-    /// Has what is doomed lost before the next call.
-    pub(crate) fn lose_doomed(&mut self) {
-        for (index, name, call, wreck) in std::mem::take(&mut self.doomed) {
-            let (store, ledger) = &mut self.stores[index];
-            let effect = ledger.wreck(Arc::clone(store), &name, call, wreck);
-            self.detached.push(Detached { due: Due::Now, effect });
-        }
     }
 }
