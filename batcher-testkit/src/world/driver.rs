@@ -170,7 +170,7 @@ impl World {
             return true;
         }
         // What was asked to give up and did not never will.
-        if state.attempts + state.processes > 0 && !state.give_up {
+        if state.regions > 0 && !state.give_up {
             state.give_up = true;
             let hanging = state.hanging > 0;
             drop(state);

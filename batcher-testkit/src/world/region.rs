@@ -35,10 +35,7 @@ impl<F: Future> Region<F> {
         }
         let mut state = self.world.state();
         let submitted = state.submit(self.call, &self.label, CallInfo::default());
-        match self.call {
-            Call::Process => state.processes += 1,
-            _ => state.attempts += 1,
-        }
+        state.regions += 1;
         if let Some(Fault::Cancel { pending, effects }) = submitted.fault {
             self.cancel = Some((pending, effects));
         }
@@ -78,16 +75,11 @@ impl<F: Future> Region<F> {
         if effects.is_some() {
             state.fate = None;
         }
-        match self.call {
-            Call::Process => {
-                state.processes -= 1;
-                if effects.is_some() {
-                    state.die();
-                    drop(state);
-                    self.world.lose_doomed();
-                }
-            }
-            _ => state.attempts -= 1,
+        state.regions -= 1;
+        if self.call == Call::Process && effects.is_some() {
+            state.die();
+            drop(state);
+            self.world.lose_doomed();
         }
     }
 }
@@ -101,7 +93,10 @@ impl<F: Future> Future for Region<F> {
         let this = &mut *self;
         let id = this.begin();
         let Some(future) = this.future.as_mut() else { return Poll::Ready(None) };
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        this.world.state().enter(this.call, id);
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        this.world.state().leave(id);
+        match polled {
             Ok(Poll::Ready(output)) => {
                 this.end(None);
                 Poll::Ready(Some(output))

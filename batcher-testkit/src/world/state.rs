@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
-use std::thread::Thread;
+use std::thread::{self, Thread, ThreadId};
 
 use batcher_core::BlobStore;
 
@@ -127,8 +127,10 @@ pub(crate) struct State {
     /// The thread that waits until they have.
     pub(crate) driver: Option<Thread>,
     pub(crate) late_jobs: Vec<LateJob>,
-    pub(crate) attempts: u32,
-    pub(crate) processes: u32,
+    /// Attempts and processes that have begun and not ended.
+    pub(crate) regions: u32,
+    /// Those that are being polled right now, by thread, what is within behind what it is in.
+    polled: Vec<(ThreadId, Call, u32)>,
     /// Whether the innermost attempt is to give up.
     pub(crate) give_up: bool,
     /// Whether the process is to die.
@@ -188,8 +190,8 @@ impl State {
             jobs: 0,
             driver: None,
             late_jobs: Vec::new(),
-            attempts: 0,
-            processes: 0,
+            regions: 0,
+            polled: Vec::new(),
             give_up: false,
             crash: false,
             fate: None,
@@ -218,8 +220,11 @@ impl State {
 
     /// Counts a call and decides what goes wrong with it.
     pub(crate) fn submit(&mut self, call: Call, key: &str, mut info: CallInfo) -> Submitted {
-        info.in_process = self.processes > 0;
-        info.in_attempt = self.attempts + self.processes > 0;
+        let thread = thread::current().id();
+        for (_, region, _) in self.polled.iter().filter(|(on, ..)| *on == thread) {
+            info.in_process |= *region == Call::Process;
+            info.in_attempt = true;
+        }
         let total = self.totals[call.index()];
         self.totals[call.index()] += 1;
         let (key, counts) = match self.counts.get_mut(key) {
@@ -254,6 +259,18 @@ impl State {
             let submitted = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
             let position = if matches!(fault, Fault::Cancel { .. }) { submitted } else { id + 1 };
             self.fired.push(FiredFault { site: record.site.clone(), fault, span, position });
+        }
+    }
+
+    /// What is called on this thread from now on is called within this attempt or process.
+    pub(crate) fn enter(&mut self, call: Call, id: u32) {
+        self.polled.push((thread::current().id(), call, id));
+    }
+
+    /// It is no longer being polled.
+    pub(crate) fn leave(&mut self, id: u32) {
+        if let Some(place) = self.polled.iter().rposition(|(_, _, polled)| *polled == id) {
+            self.polled.remove(place);
         }
     }
 
