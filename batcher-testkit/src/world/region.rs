@@ -68,16 +68,14 @@ impl<F: Future> Region<F> {
             self.world.state().fate.get_or_insert(effects);
         }
         drop(future);
-        if self.id.is_none() {
-            return;
-        }
+        let Some(id) = self.id else { return };
         let mut state = self.world.state();
         if effects.is_some() {
             state.fate = None;
         }
         state.regions -= 1;
         if self.call == Call::Process && effects.is_some() {
-            state.die();
+            state.die(id);
             drop(state);
             self.world.lose_doomed();
         }

@@ -1,6 +1,7 @@
 //! What a world consists of.
 
 use std::collections::HashMap;
+use std::iter::successors;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, Thread, ThreadId};
@@ -221,9 +222,11 @@ impl State {
     /// Counts a call and decides what goes wrong with it.
     pub(crate) fn submit(&mut self, call: Call, key: &str, mut info: CallInfo) -> Submitted {
         let thread = thread::current().id();
-        for (_, region, _) in self.polled.iter().filter(|(on, ..)| *on == thread) {
-            info.in_process |= *region == Call::Process;
+        for (_, region, id) in self.polled.iter().filter(|(on, ..)| *on == thread) {
             info.in_attempt = true;
+            if *region == Call::Process {
+                info.process = Some(*id);
+            }
         }
         let total = self.totals[call.index()];
         self.totals[call.index()] += 1;
@@ -304,11 +307,15 @@ impl State {
         (std::mem::take(&mut self.detached), std::mem::take(&mut self.late_jobs))
     }
 
-    /// A process has died: nobody is left who could end its uploads.
-    pub(crate) fn die(&mut self) {
+    /// A process has died: nobody is left who could end its uploads, and those of processes within it.
+    pub(crate) fn die(&mut self, process: u32) {
         self.crash = false;
+        let process_of = |call: u32| self.calls.get(call as usize)?.info.process;
         for (_, ledger) in &mut self.stores {
-            ledger.uploads.values_mut().for_each(|upload| upload.excused = true);
+            for (start, upload) in &mut ledger.uploads {
+                let mut within = successors(process_of(*start), |call| process_of(*call));
+                upload.excused |= within.any(|around| around == process);
+            }
         }
     }
 
