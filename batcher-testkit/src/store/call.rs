@@ -2,7 +2,7 @@
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use batcher_core::{Operation, Outcome, Payload, StoreError, StoreErrorKind, Timer};
@@ -141,7 +141,8 @@ impl StoreCall {
             Ok(_) => EventKind::Succeeded,
             Err(error) => EventKind::Failed(error.kind(), error.outcome()),
         };
-        self.world.state().answer(self.id(), answered);
+        let overtaken = self.world.state().answer(self.id(), answered);
+        overtaken.into_iter().for_each(Waker::wake);
         answer
     }
 
@@ -266,18 +267,17 @@ impl StoreCall {
         time.wait_until(time.now().saturating_add(SLOW)).await;
     }
 
-    /// Waits until a call has been answered since, or until nothing else can happen.
+    /// Waits until a call that was submitted later has been answered, or until nothing else can happen.
     async fn be_overtaken(&self) {
-        let (answered, rounds) = {
-            let state = self.world.state();
-            (state.answered, state.idle_rounds)
-        };
+        let rounds = self.world.state().idle_rounds;
         poll_fn(|context| {
             let mut state = self.world.state();
-            if state.answered != answered || state.idle_rounds != rounds {
+            if state.latest_answered > Some(self.id()) || state.idle_rounds != rounds {
                 return Poll::Ready(());
             }
-            state.idle_waiters.push(context.waker().clone());
+            if !state.overtaken.iter().any(|waker| waker.will_wake(context.waker())) {
+                state.overtaken.push(context.waker().clone());
+            }
             Poll::Pending
         })
         .await;

@@ -153,7 +153,7 @@ impl World {
     fn move_on(&self, woken: &Arc<Woken>) -> bool {
         let mut state = self.state();
         state.idle_rounds += 1;
-        let waiters = std::mem::take(&mut state.idle_waiters);
+        let waiters = std::mem::take(&mut state.overtaken);
         if !waiters.is_empty() {
             drop(state);
             waiters.into_iter().for_each(Waker::wake);

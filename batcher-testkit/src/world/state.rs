@@ -111,11 +111,12 @@ pub(crate) struct State {
     chosen: usize,
     /// Calls to stores so far, by which lateness is measured.
     pub(crate) store_calls: u32,
-    pub(crate) answered: u32,
+    /// The latest of all calls that were answered, by when they were submitted.
+    pub(crate) latest_answered: Option<u32>,
     pub(crate) detached: Vec<Detached>,
     pub(crate) clock: Clock,
-    /// Calls that wait until nothing else can happen.
-    pub(crate) idle_waiters: Vec<Waker>,
+    /// Calls that wait until a later one is answered, or until nothing else can happen.
+    pub(crate) overtaken: Vec<Waker>,
     pub(crate) idle_rounds: u32,
     /// Writes that were submitted and not begun by the wrapped store, and whose callers still wait.
     pub(crate) open_writes: u32,
@@ -180,10 +181,10 @@ impl State {
             fired: Vec::new(),
             chosen: 0,
             store_calls: 0,
-            answered: 0,
+            latest_answered: None,
             detached: Vec::new(),
             clock: Clock::default(),
-            idle_waiters: Vec::new(),
+            overtaken: Vec::new(),
             idle_rounds: 0,
             open_writes: 0,
             in_stores: 0,
@@ -293,9 +294,12 @@ impl State {
         }
     }
 
-    pub(crate) fn answer(&mut self, id: u32, kind: EventKind) {
-        self.answered += 1;
+    /// Notes an answer; whom it wakes, once the lock is no longer held.
+    #[must_use]
+    pub(crate) fn answer(&mut self, id: u32, kind: EventKind) -> Vec<Waker> {
+        self.latest_answered = self.latest_answered.max(Some(id));
         self.event(id, kind);
+        std::mem::take(&mut self.overtaken)
     }
 
     pub(crate) fn heal(&mut self) {
