@@ -2,9 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
-use batcher_core::BlobSource;
-use batcher_testkit::{Exploration, FaultKind, MemoryStore, World};
-use futures_util::future::join;
+use std::future::{pending, poll_fn};
+use std::task::Poll;
+use std::time::Duration;
+
+use batcher_core::{BlobSink, BlobSource, Operation, PutMode, Timer};
+use batcher_testkit::{Call, Exploration, Fault, FaultKind, FaultPlan, MemoryStore, World};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, join, select};
+use futures_util::stream::FuturesUnordered;
 
 /// One call in a process or an attempt, and one beside it.
 async fn side_by_side(world: World, process: bool) -> Result<(), String> {
@@ -30,4 +37,52 @@ fn only_calls_of_a_process_or_an_attempt_end_it() {
     assert_eq!(report.cases_of(1), 3);
     let report = Exploration::new(|world| side_by_side(world, false)).faults(ends).run();
     assert_eq!((report.failures().len(), report.cases_of(1)), (0, 2));
+}
+
+#[test]
+fn an_attempt_gives_up_wherever_it_is_polled_from() {
+    let world = World::new(FaultPlan::new().at(Operation::Size, 0, Fault::Hang));
+    let store = world.store(MemoryStore::new());
+    let attempts: [BoxFuture<'_, bool>; 2] = [
+        Box::pin(async { world.attempt("hangs", store.size("o")).await.is_none() }),
+        Box::pin(async { world.attempt("ends", async {}).await.is_none() }),
+    ];
+    let gave_up = attempts.into_iter().collect::<FuturesUnordered<_>>().collect::<Vec<_>>();
+    assert_eq!(world.run(gave_up).unwrap(), [false, true]);
+    assert_eq!(world.violations(), []);
+    // Nor does one that nobody helps go on for ever.
+    let alone = [world.attempt("waits", pending::<()>())].into_iter().collect::<FuturesUnordered<_>>();
+    assert_eq!(world.run(alone.collect::<Vec<_>>()).unwrap(), [None]);
+}
+
+/// The number of turns that others get.
+async fn turns(turns: usize) {
+    let mut turns = 0..turns;
+    poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if turns.next().is_some() { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
+
+#[test]
+fn a_call_waits_for_earlier_effects_wherever_it_is_polled_from() {
+    // Its put waits for the time of its own world, which moves on only when everybody else waits for the put.
+    let plan =
+        FaultPlan::new().at(Operation::Put, 0, Fault::SlowEffect).at(Call::Sleep, 0, Fault::ClockJumps);
+    let within = World::new(plan);
+    let world = World::default();
+    let store = world.store(within.store(MemoryStore::new()));
+    let sizes = world.run(async {
+        let put = store.put("o", Bytes::from_static(b"state").into(), PutMode::Create);
+        drop(select(put, Box::pin(turns(9))).await);
+        let sizes: FuturesUnordered<_> = [store.size("o"), store.size("o")].into_iter().collect();
+        let later = async {
+            turns(9).await;
+            within.timer().sleep(Duration::from_secs(1)).await;
+        };
+        join(sizes.collect::<Vec<_>>(), later).await.0
+    });
+    let sizes: Vec<_> = sizes.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(sizes, [5, 5]);
 }

@@ -170,8 +170,10 @@ impl World {
             return true;
         }
         // What was asked to give up and did not never will.
-        if state.regions > 0 && !state.give_up {
+        if !state.regions.is_empty() && !state.give_up {
             state.give_up = true;
+            // Whatever polls them need not do so because the root is polled.
+            let regions: Vec<Waker> = state.regions.iter().filter_map(|(_, waker)| waker.clone()).collect();
             let hanging = state.hanging > 0;
             drop(state);
             if !hanging {
@@ -180,6 +182,7 @@ impl World {
                     "an attempt waits for something that never comes, and no call hangs",
                 );
             }
+            regions.into_iter().for_each(Waker::wake);
             woken.wake_by_ref();
             return true;
         }

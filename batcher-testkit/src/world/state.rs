@@ -9,7 +9,7 @@ use std::thread::{self, Thread, ThreadId};
 use batcher_core::BlobStore;
 
 use super::clock::Clock;
-use super::detached::Detached;
+use super::detached::{Attendants, Detached};
 use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{CallRecord, EventKind, FiredFault, History};
@@ -114,6 +114,7 @@ pub(crate) struct State {
     /// The latest of all calls that were answered, by when they were submitted.
     pub(crate) latest_answered: Option<u32>,
     pub(crate) detached: Vec<Detached>,
+    pub(crate) attendants: Arc<Attendants>,
     pub(crate) clock: Clock,
     /// Calls that wait until a later one is answered, or until nothing else can happen.
     pub(crate) overtaken: Vec<Waker>,
@@ -129,8 +130,8 @@ pub(crate) struct State {
     /// The thread that waits until they have.
     pub(crate) driver: Option<Thread>,
     pub(crate) late_jobs: Vec<LateJob>,
-    /// Attempts and processes that have begun and not ended.
-    pub(crate) regions: u32,
+    /// Attempts and processes that have begun and not ended, with whom to wake once they have been pending.
+    pub(crate) regions: Vec<(u32, Option<Waker>)>,
     /// Those that are being polled right now, by thread, what is within behind what it is in.
     polled: Vec<(ThreadId, Call, u32)>,
     /// Whether the innermost attempt is to give up.
@@ -183,6 +184,7 @@ impl State {
             store_calls: 0,
             latest_answered: None,
             detached: Vec::new(),
+            attendants: Arc::default(),
             clock: Clock::default(),
             overtaken: Vec::new(),
             idle_rounds: 0,
@@ -192,7 +194,7 @@ impl State {
             jobs: 0,
             driver: None,
             late_jobs: Vec::new(),
-            regions: 0,
+            regions: Vec::new(),
             polled: Vec::new(),
             give_up: false,
             crash: false,
