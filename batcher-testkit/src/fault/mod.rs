@@ -113,7 +113,7 @@ pub enum Fault {
     CodecFails,
     /// The codec panics.
     CodecPanics,
-    /// The codec states a length that cannot be.
+    /// The codec states a length that cannot be: of a frame, or of a dictionary. One that decodes states none.
     CodecLies,
     /// The executor drops the job.
     JobDropped,
