@@ -366,3 +366,21 @@ fn what_is_overtaken_waits_for_no_earlier_call_and_is_told_of_the_later_one() {
     world.run(calls.into_iter().collect::<FuturesUnordered<_>>().collect::<Vec<_>>()).unwrap();
     assert_eq!(*answered.lock().unwrap(), ["a", "c", "b", "idle"]);
 }
+
+#[test]
+fn the_history_says_what_the_caller_was_told() {
+    for fault in [Fault::Absent, Fault::Stale(1)] {
+        for operation in [Operation::Read, Operation::Size] {
+            let world = World::new(FaultPlan::new().at(operation, 0, fault));
+            let store = world.store(MemoryStore::new());
+            let answer = world.run(async {
+                store.put("old", payload("bytes"), PutMode::Create).await.unwrap();
+                call(&store, operation).await
+            });
+            assert_eq!(answer.unwrap().unwrap_err().kind(), StoreErrorKind::NotFound);
+            let told = world.history().events().last().map(|event| event.kind);
+            let not_found = EventKind::Failed(StoreErrorKind::NotFound, Outcome::NotApplied);
+            assert_eq!((told, world.fired().len()), (Some(not_found), 1), "{operation:?}, {fault}");
+        }
+    }
+}

@@ -127,23 +127,41 @@ impl StoreCall {
         R: Send + 'static,
         T: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
+        let answer = self.outcome(effect, tear).await;
+        self.answered(&answer);
+        answer
+    }
+
+    /// Notes what the caller is told.
+    pub(super) fn answered<R>(&self, answer: &Result<R, StoreError>) {
+        let answered = match answer {
+            Ok(_) => EventKind::Succeeded,
+            Err(error) => EventKind::Failed(error.kind(), error.outcome()),
+        };
+        let overtaken = self.world.state().answer(self.id(), answered);
+        overtaken.into_iter().for_each(Waker::wake);
+    }
+
+    /// What comes of the call, which its caller has not been told yet.
+    pub(super) async fn outcome<R, T>(
+        &self,
+        effect: BoxFuture<'static, Result<R, StoreError>>,
+        tear: impl FnOnce(Self, u64) -> T,
+    ) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        T: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
         let writes = Call::from(self.operation).writes();
         let mut effect = Effect::new(self.world.clone(), effect, writes);
         if self.is_prevented() {
             effect.abandon();
         }
         self.world.catch_up(self.submitted.store_call).await;
-        let answer = match self.submitted.fault {
+        match self.submitted.fault {
             None => effect.answer().await,
             Some(fault) => self.go_wrong(fault, effect, tear).await,
-        };
-        let answered = match &answer {
-            Ok(_) => EventKind::Succeeded,
-            Err(error) => EventKind::Failed(error.kind(), error.outcome()),
-        };
-        let overtaken = self.world.state().answer(self.id(), answered);
-        overtaken.into_iter().for_each(Waker::wake);
-        answer
+        }
     }
 
     async fn go_wrong<R, T>(
