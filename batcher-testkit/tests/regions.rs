@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Operation, PutMode, Timer};
-use batcher_testkit::{Call, Exploration, Fault, FaultKind, FaultPlan, MemoryStore, World};
+use batcher_testkit::{Call, Exploration, Fault, FaultKind, FaultPlan, MemoryStore, World, block_on};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, join, select};
@@ -37,6 +37,20 @@ fn only_calls_of_a_process_or_an_attempt_end_it() {
     assert_eq!(report.cases_of(1), 3);
     let report = Exploration::new(|world| side_by_side(world, false)).faults(ends).run();
     assert_eq!((report.failures().len(), report.cases_of(1)), (0, 2));
+}
+
+/// Whoever has no asynchronous interface asks on a thread and waits for it.
+#[test]
+fn calls_on_a_thread_for_which_an_attempt_waits_are_its_own() {
+    let blocking = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let ask = async || {
+            std::thread::scope(|scope| scope.spawn(|| block_on(store.size("o")).is_ok()).join().is_ok())
+        };
+        let _ = world.attempt("try", ask()).await;
+        Ok::<(), String>(())
+    };
+    Exploration::new(blocking).faults([FaultKind::PanicBefore]).run().assert_clean();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::iter::successors;
 use std::sync::Arc;
 use std::task::Waker;
-use std::thread::{self, Thread, ThreadId};
+use std::thread::Thread;
 
 use batcher_core::BlobStore;
 
@@ -132,8 +132,9 @@ pub(crate) struct State {
     pub(crate) late_jobs: Vec<LateJob>,
     /// Attempts and processes that have begun and not ended, with whom to wake once they have been pending.
     pub(crate) regions: Vec<(u32, Option<Waker>)>,
-    /// Those that are being polled right now, by thread, what is within behind what it is in.
-    polled: Vec<(ThreadId, Call, u32)>,
+    /// Those that are being polled right now, what is within behind what it is in. Threads that work meanwhile work for
+    /// them: whoever polls may wait for a thread.
+    polled: Vec<(Call, u32)>,
     /// Whether the innermost attempt is to give up.
     pub(crate) give_up: bool,
     /// Whether the process is to die.
@@ -224,8 +225,7 @@ impl State {
 
     /// Counts a call and decides what goes wrong with it.
     pub(crate) fn submit(&mut self, call: Call, key: &str, mut info: CallInfo) -> Submitted {
-        let thread = thread::current().id();
-        for (_, region, id) in self.polled.iter().filter(|(on, ..)| *on == thread) {
+        for (region, id) in &self.polled {
             info.in_attempt = true;
             if *region == Call::Process {
                 info.process = Some(*id);
@@ -268,14 +268,14 @@ impl State {
         }
     }
 
-    /// What is called on this thread from now on is called within this attempt or process.
+    /// What is called from now on is called within this attempt or process.
     pub(crate) fn enter(&mut self, call: Call, id: u32) {
-        self.polled.push((thread::current().id(), call, id));
+        self.polled.push((call, id));
     }
 
     /// It is no longer being polled.
     pub(crate) fn leave(&mut self, id: u32) {
-        if let Some(place) = self.polled.iter().rposition(|(_, _, polled)| *polled == id) {
+        if let Some(place) = self.polled.iter().rposition(|(_, polled)| *polled == id) {
             self.polled.remove(place);
         }
     }
