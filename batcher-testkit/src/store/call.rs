@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use batcher_core::{Operation, Outcome, Payload, StoreError, StoreErrorKind, Timer};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, lazy};
 
 use crate::cancellation_point::cancellation_point;
 use crate::fault::{Call, Fault};
@@ -31,9 +31,14 @@ pub(super) struct StoreCall {
 }
 
 /// For calls that write no bytes of which only some could be there: nothing is.
-pub(super) fn nothing_to_tear(call: StoreCall, _: u64) -> std::future::Ready<Result<(), StoreError>> {
-    call.fire();
-    std::future::ready(Ok(()))
+pub(super) fn nothing_to_tear(
+    call: StoreCall,
+    _: u64,
+) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+    lazy(move |_| {
+        call.fire();
+        Ok(())
+    })
 }
 
 impl StoreCall {
