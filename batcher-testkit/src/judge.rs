@@ -21,9 +21,10 @@ pub enum Judge {
     HalfVisible,
     /// An object of somebody else's was replaced or deleted.
     ForeignOverwritten,
-    /// An object was written again with other bytes.
+    /// An object was written again with other bytes, at once or after it was deleted.
     DoubleEffect,
-    /// An upload in parts was neither completed nor aborted, with nobody but the code under test to blame.
+    /// An upload in parts was neither completed nor aborted, with nobody but the code under test to blame: the process that
+    /// started it, if any, lives or has ended by itself.
     LeakedUpload,
     /// An upload in parts was aborted after its completion was asked for and not answered, while no object of that name
     /// stood: the completion may have been under way.
@@ -122,13 +123,24 @@ impl World {
                 if before.source == Source::Planted && after.source != Source::Planted {
                     found.push((Judge::ForeignOverwritten, format!("{name:?} was somebody else's")));
                 }
-                let calls = matches!((before.source, after.source), (Source::Call(_), Source::Call(_)));
-                if let (true, Some(before), Some(after)) = (calls, &before.content, &after.content)
-                    && !same_bytes(before, after)
-                    && !state.rewritable.iter().any(|prefix| name.starts_with(prefix.as_str()))
-                {
-                    let message = format!("{name:?}: {} bytes, then {} others", before.len(), after.len());
-                    found.push((Judge::DoubleEffect, message));
+            }
+            if state.rewritable.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+                continue;
+            }
+            // What a call wrote last, with nobody else's change since; that it was deleted does not free its name.
+            let mut written: Option<&Payload> = None;
+            for version in versions {
+                match (version.source, &version.content) {
+                    (Source::Call(_), None) => {}
+                    (Source::Call(_), Some(after)) => {
+                        if let Some(before) = written.filter(|before| !same_bytes(before, after)) {
+                            let message =
+                                format!("{name:?}: {} bytes, then {} others", before.len(), after.len());
+                            found.push((Judge::DoubleEffect, message));
+                        }
+                        written = Some(after);
+                    }
+                    (Source::Planted | Source::Fault, _) => written = None,
                 }
             }
         }

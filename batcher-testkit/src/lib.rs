@@ -43,8 +43,10 @@
 //! What stands here under `batcher_core` is in the crate `batcher` under the same name. `examples/outside` in the
 //! repository is a crate with a codec and a store of its own that is held to all of this, in 40 lines of tests.
 //!
-//! Nothing here needs a runtime, reads a clock, or keeps global state: the same case takes the same course every time, hours
-//! of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`.
+//! Nothing here needs a runtime or keeps global state, and no decision depends on a clock: the same case takes the same course
+//! every time, hours of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`.
+//! Where stores or jobs work on threads of their own, real time counts in one way: a run in which they bring nothing about
+//! for 30 seconds is stuck.
 
 mod block_on;
 mod call_counts;

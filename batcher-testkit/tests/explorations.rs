@@ -1,16 +1,23 @@
 //! What explorations count, when they are clean, what they tell and how failures are shrunk; and the judges of stores.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
+use batcher_codecs::Lz4;
 use batcher_core::{
-    BlobSink, BlobSource, Operation, Payload, PutMode, ReadRange, StoreError, StoreErrorKind, Timer,
+    BlobSink, BlobSource, Codec, Executor, Inline, Operation, Payload, PutMode, ReadRange, StoreError,
+    StoreErrorKind, Timer,
 };
-use batcher_testkit::{Exploration, FaultCount, FaultKind, Judge, MemoryStore, Progress, Report, World};
+use batcher_testkit::{
+    Exploration, Fault, FaultCount, FaultKind, FaultPlan, Judge, MemoryStore, Progress, Report, World,
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
@@ -375,4 +382,72 @@ fn an_upload_that_may_yet_be_completed_is_let_be() {
     assert_eq!(found("complete:state#0=reject:denied", false), []);
     assert_eq!(found("complete:state#0=ack-lost", false), []);
     assert_eq!(found("complete:state#0=late:1", true), []);
+}
+
+/// Who objects when this line is replayed, and what they say.
+fn replayed<F: Future<Output = Result<(), StoreError>> + Send + 'static>(
+    line: &str,
+    run: impl Fn(World) -> F + Sync,
+) -> Vec<(Judge, String)> {
+    let case = scenario(run).replay(line).unwrap();
+    assert_eq!(case.fired.len(), line.split(' ').count(), "{line}");
+    case.violations.into_iter().map(|found| (found.judge, found.message)).collect()
+}
+
+#[test]
+fn a_job_or_an_effect_that_panics_while_nobody_waits_for_it_is_judged() {
+    let late_job = |world: World| async move {
+        let (executor, codec) = (world.executor(Inline), world.codec(Lz4::default()));
+        let job = Box::new(move || drop(codec.decode(b"frame", &mut [0; 5])));
+        let _ = world.attempt("job", async { executor.execute(job) }).await;
+        world.timer().sleep(Duration::from_secs(1)).await;
+        Ok(())
+    };
+    let panicked = (Judge::Panicked, "a fault's panic came through, outside of any attempt".to_owned());
+    assert_eq!(replayed("job#0=job-late decode#0=codec-panics", late_job), slice::from_ref(&panicked));
+    let report = scenario(late_job).faults([FaultKind::JobLate, FaultKind::CodecPanics]).depth(2).run();
+    assert!(report.failures().iter().any(|failure| failure.plan.len() == 2), "{report}");
+
+    // A store that panics in the midst of a put whose caller has given up.
+    let dropped = |world: World| async move {
+        let panics = World::new(FaultPlan::new().at(Operation::Put, 0, Fault::PanicBefore));
+        let store = world.store(panics.store(MemoryStore::new()));
+        let put = store.put("state", Bytes::from_static(b"1").into(), PutMode::Create);
+        assert!(world.attempt("put", put).await.is_none());
+        world.timer().sleep(Duration::from_secs(1)).await;
+        Ok(())
+    };
+    assert_eq!(replayed("attempt:put#0=cancel:0:done", dropped), [panicked]);
+}
+
+/// Puts, and does not wait for the answer.
+async fn impatient(world: World) -> Result<(), StoreError> {
+    let store = world.store(MemoryStore::new());
+    for name in ["a", "b"] {
+        let call = async {
+            let mut put = store.put(name, Bytes::from_static(b"1").into(), PutMode::Create);
+            assert!(poll_fn(|context| Poll::Ready(put.as_mut().poll(context).is_pending())).await);
+        };
+        let _ = world.attempt("put", call).await;
+        world.settle().await;
+        if store.inner().object(name).is_none() {
+            world.report(Judge::WrongData, name);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_chosen_for_a_call_whose_caller_did_not_wait_is_in_the_line() {
+    let denied = FaultKind::Reject(StoreErrorKind::Denied);
+    for kind in [denied, FaultKind::RequestLost, FaultKind::PhantomExists, FaultKind::PanicBefore] {
+        let report = scenario(impatient).faults([kind]).threads(NonZeroUsize::MIN).sample(0..20, 1);
+        assert!(!report.failures().is_empty(), "{report}");
+        for failure in report.failures() {
+            // No more than were asked for, and the same once more.
+            assert_eq!((failure.plan.len(), failure.case.violations.len()), (1, 1), "{kind:?}: {report}");
+            let line = failure.plan.to_string();
+            assert_eq!(scenario(impatient).replay(&line).unwrap().violations.len(), 1, "{line}");
+        }
+    }
 }

@@ -236,3 +236,12 @@ fn nobody_is_polled_without_having_been_woken() {
     assert!(world.run(wait).is_err());
     assert!(done.load(Ordering::Acquire));
 }
+
+#[test]
+fn a_codec_that_decodes_states_no_length() {
+    let world = World::new(FaultPlan::new().at(Call::Decode, 0, Fault::CodecLies));
+    let codec = world.codec(Lz4::default());
+    let frame = encode(&codec, b"state").unwrap();
+    codec.decode(&frame, &mut [0; 5]).unwrap();
+    assert!(!world.has_faults());
+}

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+use std::future::poll_fn;
+use std::sync::Mutex;
+use std::task::Poll;
 use std::time::Duration;
 
 use batcher_core::{
@@ -9,8 +12,9 @@ use batcher_core::{
 };
 use batcher_testkit::{Call, EventKind, Fault, FaultPlan, FaultStore, LATEST, MemoryStore, World};
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use futures_util::future::{join, join3};
+use futures_util::future::{BoxFuture, join, join3};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt, TryStreamExt};
 
 const WRITES: [Operation; 6] = [
     Operation::Put,
@@ -138,6 +142,9 @@ fn check(operation: Operation, fault: Fault, answer: Answer, effect: Effect) {
         took_effect(Effect::AfterAnswer),
     ];
     assert_eq!(events, expected.into_iter().flatten().collect::<Vec<_>>(), "{case}");
+    // What was not kept is lost now, and no earlier.
+    world.restart();
+    world.run(world.settle()).unwrap();
     let fired: Vec<_> = world.fired().into_iter().map(|fired| (fired.site.call, fired.fault)).collect();
     assert_eq!(fired, [(Call::from(operation), fault)], "{case}");
     assert_eq!(world.violations(), [], "{case}");
@@ -253,7 +260,7 @@ fn a_torn_object_holds_as_many_bytes_as_there_are() {
         let error = world.run(call(&store, Operation::Put)).unwrap().unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::Unavailable, Outcome::Unknown));
         assert_eq!(store.inner().object("new").as_deref(), Some(left.as_bytes()));
-        assert!(world.is_damaged());
+        assert_eq!(world.is_damaged(), left != "part");
     }
 }
 
@@ -325,6 +332,55 @@ fn a_put_can_be_dropped_on_both_sides_of_its_effect() {
                 _ => [seen[0], true, true, true, true],
             };
             assert_eq!(seen, expected, "{fault}");
+        }
+    }
+}
+
+/// The number of turns that others get.
+async fn turns(turns: usize) {
+    let mut turns = 0..turns;
+    poll_fn(|context| {
+        context.waker().wake_by_ref();
+        if turns.next().is_some() { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
+
+#[test]
+fn what_is_overtaken_waits_for_no_earlier_call_and_is_told_of_the_later_one() {
+    let world = World::new(FaultPlan::new().at(Operation::Put, 1, Fault::Overtaken));
+    let store = world.store(MemoryStore::new());
+    let answered = Mutex::new(Vec::new());
+    let put = async |name, after| {
+        turns(after).await;
+        store.put(name, payload("x"), PutMode::Create).await.unwrap();
+        answered.lock().unwrap().push(name);
+    };
+    let busy = async {
+        turns(200).await;
+        answered.lock().unwrap().push("idle");
+    };
+    // They are not polled but when they are woken, and something else can happen all the time.
+    let calls: [BoxFuture<'_, ()>; 4] =
+        [Box::pin(put("a", 0)), Box::pin(put("b", 0)), Box::pin(put("c", 20)), Box::pin(busy)];
+    world.run(calls.into_iter().collect::<FuturesUnordered<_>>().collect::<Vec<_>>()).unwrap();
+    assert_eq!(*answered.lock().unwrap(), ["a", "c", "b", "idle"]);
+}
+
+#[test]
+fn the_history_says_what_the_caller_was_told() {
+    for fault in [Fault::Absent, Fault::Stale(1)] {
+        for operation in [Operation::Read, Operation::Size] {
+            let world = World::new(FaultPlan::new().at(operation, 0, fault));
+            let store = world.store(MemoryStore::new());
+            let answer = world.run(async {
+                store.put("old", payload("bytes"), PutMode::Create).await.unwrap();
+                call(&store, operation).await
+            });
+            assert_eq!(answer.unwrap().unwrap_err().kind(), StoreErrorKind::NotFound);
+            let told = world.history().events().last().map(|event| event.kind);
+            let not_found = EventKind::Failed(StoreErrorKind::NotFound, Outcome::NotApplied);
+            assert_eq!((told, world.fired().len()), (Some(not_found), 1), "{operation:?}, {fault}");
         }
     }
 }

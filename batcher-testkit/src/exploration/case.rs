@@ -13,6 +13,8 @@ use crate::world::{Chooser, Ended, FiredFault, History, InjectedPanic, World};
 pub(super) struct Case {
     pub(super) store_calls: u32,
     pub(super) fired: Vec<FiredFault>,
+    /// The calls whose faults come about, if ever, at a crash or a restart.
+    pub(super) armed: Vec<u32>,
     pub(super) violations: Vec<Violation>,
     pub(super) history: History,
 }
@@ -22,11 +24,14 @@ impl Case {
         CaseReport { violations: self.violations, fired: self.fired, history: self.history }
     }
 
-    /// The faults that came about, each in its own call.
-    pub(super) fn fired_plan(&self) -> FaultPlan {
+    /// The faults that were chosen, each for its own call. One changes what happens even where it has not come about, as
+    /// when the caller of a request that is to be lost goes away before.
+    pub(super) fn chosen_plan(&self) -> FaultPlan {
         let mut plan = FaultPlan::new();
-        for fired in &self.fired {
-            plan = plan.at_call_on(fired.site.call, &fired.site.key, fired.site.nth, fired.fault);
+        for record in self.history.calls() {
+            if let Some(fault) = record.fault() {
+                plan = plan.at_call_on(record.site.call, &record.site.key, record.site.nth, fault);
+            }
         }
         plan
     }
@@ -68,6 +73,7 @@ where
         let case = Case {
             store_calls: state.store_calls,
             fired: std::mem::take(&mut state.fired),
+            armed: std::mem::take(&mut state.armed),
             violations: std::mem::take(&mut state.violations),
             history: state.take_history(),
         };

@@ -156,6 +156,7 @@ where
     /// | --- | --- |
     /// | has no [`World::process`] | [`CrashBefore`](FaultKind::CrashBefore), [`CrashAfter`](FaultKind::CrashAfter) |
     /// | has no [`World::attempt`] either | `Cancel`, `Hang`, `HangAfter`, `PanicBefore`, `PanicAfter` |
+    /// | has no process that dies, nor [restarts](World::restart) | `Vanishes`, `Blanked` |
     /// | only replaces | `OwnExists`, `PhantomExists` |
     /// | reads nothing through a wrapped store | `ShortRead`, `FlipBit`, `ZeroedRead`, `Misdirected`, `Stale`, `Absent` |
     /// | lists nothing there | `ListMisses`, `ListRepeats`, `ListReversed`, `ListBreaksOff` |

@@ -40,7 +40,7 @@ where
                         let kinds = exploration.kinds.clone();
                         let chance = Chance { seed, per_mille, most: faults, kinds };
                         let case = exploration.case(Chooser::by_chance(chance));
-                        let plan = case.fired_plan();
+                        let plan = case.chosen_plan();
                         tally.add(&plan, &case);
                         if !case.violations.is_empty() {
                             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);

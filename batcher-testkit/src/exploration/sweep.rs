@@ -109,9 +109,14 @@ where
         let after = match plan.entries.last() {
             None => None,
             Some(last) => {
+                let calls = case.history.calls();
+                // What is to be lost at a crash is so from its call on, although it comes about later.
+                let armed =
+                    |call: &&u32| calls.get(**call as usize).is_some_and(|record| last.is_at(&record.site));
                 let fired = case.fired.iter().find(|fired| last.is_at(&fired.site));
-                let Some(fired) = fired else { return Vec::new() };
-                Some(fired.position)
+                let armed = case.armed.iter().find(armed).map(|call| call + 1);
+                let Some(position) = armed.or(fired.map(|fired| fired.position)) else { return Vec::new() };
+                Some(position)
             }
         };
         let mut plans = Vec::new();

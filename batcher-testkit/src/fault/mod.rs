@@ -63,7 +63,8 @@ pub enum Fault {
     HangAfter,
     /// The effect waits until a call that was submitted later has been answered, or until nothing else can happen.
     Overtaken,
-    /// An object of only so many of the bytes is there, as in stores that are not atomic; the answer is lost.
+    /// An object of only so many of the bytes is there, as in stores that are not atomic; the answer is lost. Where the store
+    /// refuses it, that is the answer.
     Torn(u64),
     /// It happens and is acknowledged; when the process dies or is restarted, the object is gone.
     Vanishes,
@@ -112,7 +113,7 @@ pub enum Fault {
     CodecFails,
     /// The codec panics.
     CodecPanics,
-    /// The codec states a length that cannot be.
+    /// The codec states a length that cannot be: of a frame, or of a dictionary. One that decodes states none.
     CodecLies,
     /// The executor drops the job.
     JobDropped,

@@ -15,8 +15,8 @@ pub(crate) struct CallInfo {
     pub(crate) effects_before: u32,
     /// Whether what is read or listed is there.
     pub(crate) present: bool,
-    /// Whether it is made within a process that can crash.
-    pub(crate) in_process: bool,
+    /// The innermost process, which can crash, within which it is made.
+    pub(crate) process: Option<u32>,
     /// Whether it is made within an attempt or a process, which ends what would last for ever and what panics.
     pub(crate) in_attempt: bool,
     /// For attempts and processes: when they were pending, once for each state of the calls in them.
@@ -80,8 +80,8 @@ impl FaultKind {
             }
             Self::Vanishes if puts => add(Fault::Vanishes),
             Self::Blanked if puts => add(Fault::Blanked),
-            Self::CrashBefore if call.is_store() && info.in_process => add(Fault::CrashBefore),
-            Self::CrashAfter if call.writes() && info.in_process => add(Fault::CrashAfter),
+            Self::CrashBefore if call.is_store() && info.process.is_some() => add(Fault::CrashBefore),
+            Self::CrashAfter if call.writes() && info.process.is_some() => add(Fault::CrashAfter),
             Self::PanicBefore if call.is_store() && info.in_attempt => add(Fault::PanicBefore),
             Self::PanicAfter if call.writes() && info.in_attempt => add(Fault::PanicAfter),
             Self::SpuriousWakes if call.is_store() => add(Fault::SpuriousWakes),

@@ -2,11 +2,11 @@
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use batcher_core::{Operation, Outcome, Payload, StoreError, StoreErrorKind, Timer};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, lazy};
 
 use crate::cancellation_point::cancellation_point;
 use crate::fault::{Call, Fault};
@@ -30,9 +30,15 @@ pub(super) struct StoreCall {
     submitted: Submitted,
 }
 
-/// For calls that write no bytes of which only some could be there.
-pub(super) fn nothing_to_tear(_: StoreCall, _: u64) -> std::future::Ready<()> {
-    std::future::ready(())
+/// For calls that write no bytes of which only some could be there: nothing is.
+pub(super) fn nothing_to_tear(
+    call: StoreCall,
+    _: u64,
+) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+    lazy(move |_| {
+        call.fire();
+        Ok(())
+    })
 }
 
 impl StoreCall {
@@ -77,7 +83,6 @@ impl StoreCall {
             Some(Fault::Blanked) => Wreck::Zeros,
             _ => return,
         };
-        state.fire(self.id());
         state.doom(self.store, &self.name, self.id(), wreck);
     }
 
@@ -86,6 +91,8 @@ impl StoreCall {
         let mut state = self.world.state();
         state.ledger(self.store).record(&self.name, Some(part), Source::Fault);
         state.event(self.id(), EventKind::TookEffect);
+        state.fire(self.id());
+        state.damaged = true;
     }
 
     /// Notes that there is an upload now, of which nobody knows as long as it was not answered.
@@ -123,7 +130,32 @@ impl StoreCall {
     ) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        T: Future<Output = ()> + Send + 'static,
+        T: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let answer = self.outcome(effect, tear).await;
+        self.answered(&answer);
+        answer
+    }
+
+    /// Notes what the caller is told.
+    pub(super) fn answered<R>(&self, answer: &Result<R, StoreError>) {
+        let answered = match answer {
+            Ok(_) => EventKind::Succeeded,
+            Err(error) => EventKind::Failed(error.kind(), error.outcome()),
+        };
+        let overtaken = self.world.state().answer(self.id(), answered);
+        overtaken.into_iter().for_each(Waker::wake);
+    }
+
+    /// What comes of the call, which its caller has not been told yet.
+    pub(super) async fn outcome<R, T>(
+        &self,
+        effect: BoxFuture<'static, Result<R, StoreError>>,
+        tear: impl FnOnce(Self, u64) -> T,
+    ) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        T: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let writes = Call::from(self.operation).writes();
         let mut effect = Effect::new(self.world.clone(), effect, writes);
@@ -131,16 +163,10 @@ impl StoreCall {
             effect.abandon();
         }
         self.world.catch_up(self.submitted.store_call).await;
-        let answer = match self.submitted.fault {
+        match self.submitted.fault {
             None => effect.answer().await,
             Some(fault) => self.go_wrong(fault, effect, tear).await,
-        };
-        let answered = match &answer {
-            Ok(_) => EventKind::Succeeded,
-            Err(error) => EventKind::Failed(error.kind(), error.outcome()),
-        };
-        self.world.state().answer(self.id(), answered);
-        answer
+        }
     }
 
     async fn go_wrong<R, T>(
@@ -151,7 +177,7 @@ impl StoreCall {
     ) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        T: Future<Output = ()> + Send + 'static,
+        T: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let writes = Call::from(self.operation).writes();
         match fault {
@@ -189,18 +215,10 @@ impl StoreCall {
                 Err(self.error(StoreErrorKind::Timeout))
             }
             Fault::Torn(len) => {
-                self.fire();
                 effect.abandon();
-                let torn = tear(self.clone(), len);
-                let mut torn = Effect::new(
-                    self.world.clone(),
-                    Box::pin(async move {
-                        torn.await;
-                        Ok(())
-                    }),
-                    true,
-                );
-                (&mut torn).await?;
+                let torn = Box::pin(tear(self.clone(), len));
+                // As with a whole one, the store may refuse it.
+                Effect::new(self.world.clone(), torn, true).await?;
                 Err(self.error(StoreErrorKind::Unavailable))
             }
             Fault::SlowEffect => {
@@ -272,18 +290,17 @@ impl StoreCall {
         time.wait_until(time.now().saturating_add(SLOW)).await;
     }
 
-    /// Waits until a call has been answered since, or until nothing else can happen.
+    /// Waits until a call that was submitted later has been answered, or until nothing else can happen.
     async fn be_overtaken(&self) {
-        let (answered, rounds) = {
-            let state = self.world.state();
-            (state.answered, state.idle_rounds)
-        };
+        let rounds = self.world.state().idle_rounds;
         poll_fn(|context| {
             let mut state = self.world.state();
-            if state.answered != answered || state.idle_rounds != rounds {
+            if state.latest_answered > Some(self.id()) || state.idle_rounds != rounds {
                 return Poll::Ready(());
             }
-            state.idle_waiters.push(context.waker().clone());
+            if !state.overtaken.iter().any(|waker| waker.will_wake(context.waker())) {
+                state.overtaken.push(context.waker().clone());
+            }
             Poll::Pending
         })
         .await;

@@ -141,9 +141,14 @@ impl<S: BlobStore + 'static> BlobSink for FaultStore<S> {
         let tear = move |call: StoreCall, len| async move {
             let cut = payload.to_bytes();
             let part = Payload::from(cut.slice(..cut.len().min(usize::try_from(len).unwrap_or(usize::MAX))));
-            if torn.put(&call.name, part.clone(), mode).await.is_ok() {
+            torn.put(&call.name, part.clone(), mode).await?;
+            if part.len() < payload.len() {
                 call.tore(part);
+            } else {
+                call.wrote(Some(part));
+                call.fire();
             }
+            Ok(())
         };
         call.run(effect.boxed(), tear).await
     }
@@ -189,16 +194,20 @@ impl<S: BlobStore + 'static> BlobSource for FaultStore<S> {
         let call = self.call(Operation::Read, name, CallInfo::default());
         let (inner, read, asked) = (Arc::clone(&self.inner), name.to_owned(), range.clone());
         let effect = async move { inner.read(&read, asked).await };
-        let reply = call.clone().run(effect.boxed(), call::nothing_to_tear).await;
-        reply::read(&call, &range, reply)
+        let reply = call.outcome(effect.boxed(), call::nothing_to_tear).await;
+        let reply = reply::read(&call, &range, reply);
+        call.answered(&reply);
+        reply
     }
 
     async fn size(&self, name: &str) -> Result<u64, StoreError> {
         let call = self.call(Operation::Size, name, CallInfo::default());
         let (inner, sized) = (Arc::clone(&self.inner), name.to_owned());
         let effect = async move { inner.size(&sized).await };
-        let size = call.clone().run(effect.boxed(), call::nothing_to_tear).await;
-        reply::size(&call, size)
+        let size = call.outcome(effect.boxed(), call::nothing_to_tear).await;
+        let size = reply::size(&call, size);
+        call.answered(&size);
+        size
     }
 
     fn list(&self, prefix: &str) -> BoxStream<'_, Result<ObjectInfo, StoreError>> {

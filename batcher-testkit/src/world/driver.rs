@@ -108,7 +108,9 @@ impl World {
                     Ok(Poll::Pending) => {}
                     Err(payload) => return Err(Ended::Panicked(payload)),
                 }
-                self.poll_detached(Due::Now, &mut context);
+                // Nobody's call is polled here, and whatever panics all the same must not end more than this run.
+                catch_unwind(AssertUnwindSafe(|| self.poll_detached(Due::Now, &mut context)))
+                    .map_err(Ended::Panicked)?;
                 if polls > limits.polls {
                     return Err(Ended::Limit("polls"));
                 }
@@ -134,7 +136,8 @@ impl World {
             if woken.flag.load(Ordering::Acquire) {
                 continue;
             }
-            if !self.move_on(&woken) {
+            let moved = catch_unwind(AssertUnwindSafe(|| self.move_on(&woken)));
+            if !moved.map_err(Ended::Panicked)? {
                 return Err(Ended::Stuck);
             }
         }
@@ -150,7 +153,7 @@ impl World {
     fn move_on(&self, woken: &Arc<Woken>) -> bool {
         let mut state = self.state();
         state.idle_rounds += 1;
-        let waiters = std::mem::take(&mut state.idle_waiters);
+        let waiters = std::mem::take(&mut state.overtaken);
         if !waiters.is_empty() {
             drop(state);
             waiters.into_iter().for_each(Waker::wake);
@@ -167,8 +170,10 @@ impl World {
             return true;
         }
         // What was asked to give up and did not never will.
-        if state.attempts + state.processes > 0 && !state.give_up {
+        if !state.regions.is_empty() && !state.give_up {
             state.give_up = true;
+            // Whatever polls them need not do so because the root is polled.
+            let regions: Vec<Waker> = state.regions.iter().filter_map(|(_, waker)| waker.clone()).collect();
             let hanging = state.hanging > 0;
             drop(state);
             if !hanging {
@@ -177,6 +182,7 @@ impl World {
                     "an attempt waits for something that never comes, and no call hangs",
                 );
             }
+            regions.into_iter().for_each(Waker::wake);
             woken.wake_by_ref();
             return true;
         }

@@ -1,11 +1,11 @@
 //! What has taken effect in one wrapped store, object by object.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use batcher_core::{BlobStore, Payload, PutMode};
+use batcher_core::Payload;
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt};
+
+use crate::judge::same_bytes;
 
 /// What becomes of an object that was acknowledged and not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,30 +109,17 @@ impl Ledger {
             .find_map(|(_, versions)| versions.last()?.content.as_ref())
     }
 
-    /// Takes away what was acknowledged and not kept, unless somebody else has written it since.
-    pub(crate) fn wreck(
-        &mut self,
-        store: Arc<dyn BlobStore>,
-        name: &str,
-        call: u32,
-        wreck: Wreck,
-    ) -> BoxFuture<'static, ()> {
-        let versions = self.objects.get(name);
-        let last = versions.and_then(|versions| versions.last());
-        let Some(last) = last.filter(|last| last.source == Source::Call(call)) else {
-            return std::future::ready(()).boxed();
-        };
-        let zeros = last.content.as_ref().map_or(0, |payload| usize::try_from(payload.len()).unwrap_or(0));
-        let content = (wreck == Wreck::Zeros).then(|| Payload::from(Bytes::from(vec![0; zeros])));
-        self.record(name, content.clone(), Source::Fault);
-        let name = name.to_owned();
-        async move {
-            // A store that can neither delete nor replace keeps what it has.
-            let _ = match content {
-                None => store.delete(&name).await,
-                Some(content) => store.put(&name, content, PutMode::Replace).await,
-            };
+    /// What an object that was acknowledged and not kept is replaced with, `None` being no object; nothing where somebody
+    /// else has written it since, or where it makes no difference.
+    pub(crate) fn wrecked(&self, name: &str, call: u32, wreck: Wreck) -> Option<Option<Payload>> {
+        let last = self.objects.get(name)?.last()?;
+        let content = last.content.as_ref().filter(|_| last.source == Source::Call(call))?;
+        match wreck {
+            Wreck::Gone => Some(None),
+            Wreck::Zeros => {
+                let zeros = Payload::from(Bytes::from(vec![0; usize::try_from(content.len()).ok()?]));
+                (!same_bytes(content, &zeros)).then_some(Some(zeros))
+            }
         }
-        .boxed()
     }
 }

@@ -127,7 +127,7 @@ impl World {
     /// Takes away what stores have acknowledged without keeping it, as a power cut would; a process that dies does so by
     /// itself.
     pub fn restart(&self) {
-        self.state().lose_doomed();
+        self.lose_doomed();
     }
 
     /// Ends all faults that last and have begun: the credentials are refreshed, the disk has room again. One that begins
@@ -137,10 +137,11 @@ impl World {
     }
 
     /// Whether a store has been made to break its own promise for good, by a fault that
-    /// [damages](crate::FaultKind::damages): what it has acknowledged may then be gone, which must be said and not covered up.
+    /// [damages](crate::FaultKind::damages): what it has acknowledged is then gone, or it holds half an object, which must be said
+    /// and not covered up. What is only to be lost at a crash or a restart, or was written again before, is no damage yet.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
-        self.state().is_damaged()
+        self.state().damaged
     }
 
     /// Whether anything has gone wrong so far.
@@ -180,7 +181,7 @@ impl World {
     }
 
     /// What has gone wrong so far, in order. A fault of the answer is here once there was an answer to spoil: one of a
-    /// call that the wrapped store itself refused is not.
+    /// call that the wrapped store itself refused is not, and what is to be lost at a crash is once it is lost.
     #[must_use]
     pub fn fired(&self) -> Vec<FiredFault> {
         self.state().fired.clone()

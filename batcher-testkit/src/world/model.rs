@@ -43,6 +43,9 @@ impl Model {
 
 impl World {
     /// Says that a blob was handed over: it may be read back from now on, and must not be lost by a failure.
+    ///
+    /// Of what was handed over under one key since the last acknowledgement only the last counts: what was before it must not be
+    /// read back any longer, even where a failed write of it may yet come about. Take another key for each try that may.
     pub fn wrote(&self, key: &str, blob: impl Into<Bytes>) {
         let mut state = self.state();
         state.model.unacknowledged += 1;
@@ -93,7 +96,8 @@ impl World {
     }
 
     /// Judges all that was read back: every acknowledged blob is there, as it was acknowledged or as it was written
-    /// since; what was written since is there as a whole or not at all; and there is nothing else.
+    /// since; what was written since is there as a whole or not at all; and there is nothing else. Of several blobs
+    /// [handed over](Self::wrote) under one key since the last acknowledgement, only the last is known.
     pub fn judge_read<K: AsRef<str>, B: AsRef<[u8]>>(&self, read: impl IntoIterator<Item = (K, B)>) {
         let read: Vec<(K, B)> = read.into_iter().collect();
         let mut state = self.state();

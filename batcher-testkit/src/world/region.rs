@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::World;
 use crate::fault::{Call, CallInfo, Fate, Fault};
@@ -35,10 +35,7 @@ impl<F: Future> Region<F> {
         }
         let mut state = self.world.state();
         let submitted = state.submit(self.call, &self.label, CallInfo::default());
-        match self.call {
-            Call::Process => state.processes += 1,
-            _ => state.attempts += 1,
-        }
+        state.regions.push((submitted.id, None));
         if let Some(Fault::Cancel { pending, effects }) = submitted.fault {
             self.cancel = Some((pending, effects));
         }
@@ -46,8 +43,11 @@ impl<F: Future> Region<F> {
     }
 
     /// Why it ends now, being pending: what becomes of the effects under way.
-    fn ends_now(&mut self, id: u32) -> Option<Fate> {
+    fn ends_now(&mut self, id: u32, waker: &Waker) -> Option<Fate> {
         let mut state = self.world.state();
+        if let Some((_, wake)) = state.regions.iter_mut().find(|(region, _)| *region == id) {
+            *wake = Some(waker.clone());
+        }
         let pending = self.pendings;
         state.pending(id, pending, &mut self.events);
         self.pendings += 1;
@@ -71,21 +71,16 @@ impl<F: Future> Region<F> {
             self.world.state().fate.get_or_insert(effects);
         }
         drop(future);
-        if self.id.is_none() {
-            return;
-        }
+        let Some(id) = self.id else { return };
         let mut state = self.world.state();
         if effects.is_some() {
             state.fate = None;
         }
-        match self.call {
-            Call::Process => {
-                state.processes -= 1;
-                if effects.is_some() {
-                    state.die();
-                }
-            }
-            _ => state.attempts -= 1,
+        state.regions.retain(|(region, _)| *region != id);
+        if self.call == Call::Process && effects.is_some() {
+            state.die(id);
+            drop(state);
+            self.world.lose_doomed();
         }
     }
 }
@@ -99,12 +94,15 @@ impl<F: Future> Future for Region<F> {
         let this = &mut *self;
         let id = this.begin();
         let Some(future) = this.future.as_mut() else { return Poll::Ready(None) };
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        this.world.state().enter(this.call, id);
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        this.world.state().leave(id);
+        match polled {
             Ok(Poll::Ready(output)) => {
                 this.end(None);
                 Poll::Ready(Some(output))
             }
-            Ok(Poll::Pending) => match this.ends_now(id) {
+            Ok(Poll::Pending) => match this.ends_now(id, context.waker()) {
                 None => Poll::Pending,
                 Some(effects) => {
                     this.end(Some(effects));

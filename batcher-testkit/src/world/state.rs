@@ -1,6 +1,7 @@
 //! What a world consists of.
 
 use std::collections::HashMap;
+use std::iter::successors;
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::Thread;
@@ -8,7 +9,7 @@ use std::thread::Thread;
 use batcher_core::BlobStore;
 
 use super::clock::Clock;
-use super::detached::{Detached, Due};
+use super::detached::{Attendants, Detached};
 use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{CallRecord, EventKind, FiredFault, History};
@@ -43,9 +44,11 @@ impl Chooser {
         Self { plan: Plan::default(), chance: Some(chance) }
     }
 
-    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo, fired: usize) -> Option<(Fault, Span)> {
+    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo, chosen: usize) -> Option<(Fault, Span)> {
         match &self.chance {
-            Some(chance) if fired < chance.most => chance.choose(site, info).map(|fault| (fault, Span::Once)),
+            Some(chance) if chosen < chance.most => {
+                chance.choose(site, info).map(|fault| (fault, Span::Once))
+            }
             Some(_) => None,
             None => self.plan.fault(site, total),
         }
@@ -104,13 +107,17 @@ pub(crate) struct State {
     pub(crate) calls: Vec<CallRecord>,
     events: Vec<(u32, EventKind)>,
     pub(crate) fired: Vec<FiredFault>,
+    /// Calls that were to go wrong so far.
+    chosen: usize,
     /// Calls to stores so far, by which lateness is measured.
     pub(crate) store_calls: u32,
-    pub(crate) answered: u32,
+    /// The latest of all calls that were answered, by when they were submitted.
+    pub(crate) latest_answered: Option<u32>,
     pub(crate) detached: Vec<Detached>,
+    pub(crate) attendants: Arc<Attendants>,
     pub(crate) clock: Clock,
-    /// Calls that wait until nothing else can happen.
-    pub(crate) idle_waiters: Vec<Waker>,
+    /// Calls that wait until a later one is answered, or until nothing else can happen.
+    pub(crate) overtaken: Vec<Waker>,
     pub(crate) idle_rounds: u32,
     /// Writes that were submitted and not begun by the wrapped store, and whose callers still wait.
     pub(crate) open_writes: u32,
@@ -123,8 +130,11 @@ pub(crate) struct State {
     /// The thread that waits until they have.
     pub(crate) driver: Option<Thread>,
     pub(crate) late_jobs: Vec<LateJob>,
-    pub(crate) attempts: u32,
-    pub(crate) processes: u32,
+    /// Attempts and processes that have begun and not ended, with whom to wake once they have been pending.
+    pub(crate) regions: Vec<(u32, Option<Waker>)>,
+    /// Those that are being polled right now, what is within behind what it is in. Threads that work meanwhile work for
+    /// them: whoever polls may wait for a thread.
+    polled: Vec<(Call, u32)>,
     /// Whether the innermost attempt is to give up.
     pub(crate) give_up: bool,
     /// Whether the process is to die.
@@ -132,7 +142,11 @@ pub(crate) struct State {
     /// What becomes of effects under way while a future is being dropped by a fault.
     pub(crate) fate: Option<Fate>,
     pub(crate) stores: Vec<(Arc<dyn BlobStore>, Ledger)>,
-    doomed: Vec<(usize, String, u32, Wreck)>,
+    pub(crate) doomed: Vec<(usize, String, u32, Wreck)>,
+    /// Calls whose faults are to come about later, at a crash or a restart.
+    pub(crate) armed: Vec<u32>,
+    /// Whether a store holds something else than it should.
+    pub(crate) damaged: bool,
     pub(crate) model: Model,
     pub(crate) rewritable: Vec<String>,
     pub(crate) violations: Vec<Violation>,
@@ -167,11 +181,13 @@ impl State {
             calls: Vec::new(),
             events: Vec::new(),
             fired: Vec::new(),
+            chosen: 0,
             store_calls: 0,
-            answered: 0,
+            latest_answered: None,
             detached: Vec::new(),
+            attendants: Arc::default(),
             clock: Clock::default(),
-            idle_waiters: Vec::new(),
+            overtaken: Vec::new(),
             idle_rounds: 0,
             open_writes: 0,
             in_stores: 0,
@@ -179,13 +195,15 @@ impl State {
             jobs: 0,
             driver: None,
             late_jobs: Vec::new(),
-            attempts: 0,
-            processes: 0,
+            regions: Vec::new(),
+            polled: Vec::new(),
             give_up: false,
             crash: false,
             fate: None,
             stores: Vec::new(),
             doomed: Vec::new(),
+            armed: Vec::new(),
+            damaged: false,
             model: Model::default(),
             rewritable: Vec::new(),
             violations: Vec::new(),
@@ -207,8 +225,12 @@ impl State {
 
     /// Counts a call and decides what goes wrong with it.
     pub(crate) fn submit(&mut self, call: Call, key: &str, mut info: CallInfo) -> Submitted {
-        info.in_process = self.processes > 0;
-        info.in_attempt = self.attempts + self.processes > 0;
+        for (region, id) in &self.polled {
+            info.in_attempt = true;
+            if *region == Call::Process {
+                info.process = Some(*id);
+            }
+        }
         let total = self.totals[call.index()];
         self.totals[call.index()] += 1;
         let (key, counts) = match self.counts.get_mut(key) {
@@ -221,10 +243,11 @@ impl State {
         };
         let site = Site { call, key, nth: counts[call.index()] };
         counts[call.index()] += 1;
-        let chosen = self.chooser.choose(&site, total, &info, self.fired.len());
+        let chosen = self.chooser.choose(&site, total, &info, self.chosen);
         // A write that may replace finds no name taken.
         let about_names = |fault| matches!(fault, Fault::OwnExists | Fault::PhantomExists);
         let chosen = chosen.filter(|(fault, _)| info.creates || !about_names(*fault));
+        self.chosen += usize::from(chosen.is_some());
         if call.is_store() {
             self.store_calls += 1;
         }
@@ -245,6 +268,18 @@ impl State {
         }
     }
 
+    /// What is called from now on is called within this attempt or process.
+    pub(crate) fn enter(&mut self, call: Call, id: u32) {
+        self.polled.push((call, id));
+    }
+
+    /// It is no longer being polled.
+    pub(crate) fn leave(&mut self, id: u32) {
+        if let Some(place) = self.polled.iter().rposition(|(_, polled)| *polled == id) {
+            self.polled.remove(place);
+        }
+    }
+
     pub(crate) fn event(&mut self, id: u32, kind: EventKind) {
         self.events.push((id, kind));
     }
@@ -261,9 +296,12 @@ impl State {
         }
     }
 
-    pub(crate) fn answer(&mut self, id: u32, kind: EventKind) {
-        self.answered += 1;
+    /// Notes an answer; whom it wakes, once the lock is no longer held.
+    #[must_use]
+    pub(crate) fn answer(&mut self, id: u32, kind: EventKind) -> Vec<Waker> {
+        self.latest_answered = self.latest_answered.max(Some(id));
         self.event(id, kind);
+        std::mem::take(&mut self.overtaken)
     }
 
     pub(crate) fn heal(&mut self) {
@@ -275,17 +313,16 @@ impl State {
         (std::mem::take(&mut self.detached), std::mem::take(&mut self.late_jobs))
     }
 
-    /// A process has died: nobody is left who could end its uploads.
-    pub(crate) fn die(&mut self) {
+    /// A process has died: nobody is left who could end its uploads, and those of processes within it.
+    pub(crate) fn die(&mut self, process: u32) {
         self.crash = false;
+        let process_of = |call: u32| self.calls.get(call as usize)?.info.process;
         for (_, ledger) in &mut self.stores {
-            ledger.uploads.values_mut().for_each(|upload| upload.excused = true);
+            for (start, upload) in &mut ledger.uploads {
+                let mut within = successors(process_of(*start), |call| process_of(*call));
+                upload.excused |= within.any(|around| around == process);
+            }
         }
-        self.lose_doomed();
-    }
-
-    pub(crate) fn is_damaged(&self) -> bool {
-        self.fired.iter().any(|fired| fired.fault.kind().damages())
     }
 
     pub(crate) fn history(&self) -> History {
@@ -298,15 +335,7 @@ impl State {
 
     /// Has what a call wrote be lost at the next crash or restart.
     pub(crate) fn doom(&mut self, store: usize, name: &str, call: u32, wreck: Wreck) {
+        self.armed.push(call);
         self.doomed.push((store, name.to_owned(), call, wreck));
-    }
-
-    /// Has what is doomed lost before the next call.
-    pub(crate) fn lose_doomed(&mut self) {
-        for (index, name, call, wreck) in std::mem::take(&mut self.doomed) {
-            let (store, ledger) = &mut self.stores[index];
-            let effect = ledger.wreck(Arc::clone(store), &name, call, wreck);
-            self.detached.push(Detached { due: Due::Now, effect });
-        }
     }
 }

@@ -1,0 +1,112 @@
+//! What the judges of stores make of uploads that are left over and of objects that are written again.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+
+use batcher_core::{BlobSink, BlobSource, PutMode, StoreError};
+use batcher_testkit::{Exploration, FaultStore, Judge, MemoryStore, World};
+use bytes::Bytes;
+
+type Store = FaultStore<MemoryStore>;
+
+/// Who objects when this line is replayed.
+fn judged<F: Future<Output = Result<(), StoreError>>>(
+    line: &str,
+    run: impl Fn(World) -> F + Sync,
+) -> Vec<Judge> {
+    let case = Exploration::new(run).replay(line).unwrap();
+    case.violations.iter().map(|found| found.judge).collect()
+}
+
+/// Starts an upload and forgets it.
+async fn start(store: &Store, name: &str) -> Result<(), StoreError> {
+    store.start_multipart(name, PutMode::Create).await.map(drop)
+}
+
+#[test]
+fn a_process_that_dies_leaves_its_own_uploads_and_no_others() {
+    let dies = "size:last#0=crash-before";
+    // Of the process that dies alone.
+    let one = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let life = async {
+            start(&store, "a").await?;
+            store.size("last").await
+        };
+        assert!(world.process("node", life).await.is_none());
+        Ok(())
+    };
+    assert_eq!(judged(dies, one), []);
+    assert_eq!(judged("", one_that_lives), [Judge::LeakedUpload]);
+    // Of a process that has ended before, of one that outlives the other, and of nobody.
+    for outside in 0..3 {
+        let two = |world: World| async move {
+            let (store, other) = (world.store(MemoryStore::new()), world.store(MemoryStore::new()));
+            let dying = async {
+                let _ = store.size("last").await;
+            };
+            let starting = start(&other, "a");
+            match outside {
+                0 => drop(world.process("first", starting).await),
+                1 => starting.await?,
+                _ => {
+                    let lives = async {
+                        starting.await?;
+                        let _ = world.process("inner", dying).await;
+                        Ok::<(), StoreError>(())
+                    };
+                    let _ = world.process("outer", lives).await;
+                    return Ok(());
+                }
+            }
+            assert!(world.process("node", dying).await.is_none());
+            Ok(())
+        };
+        assert_eq!(judged(dies, two), [Judge::LeakedUpload], "{outside}");
+    }
+    // What dies within takes its own along, and with the outer one dies what is within.
+    let nested = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let life = async {
+            let _ = world.process("inner", start(&store, "a")).await;
+            store.size("last").await
+        };
+        assert!(world.process("outer", life).await.is_none());
+        Ok(())
+    };
+    assert_eq!(judged(dies, nested), []);
+}
+
+/// Nobody dies.
+async fn one_that_lives(world: World) -> Result<(), StoreError> {
+    let store = world.store(MemoryStore::new());
+    world.process("node", start(&store, "a")).await.unwrap_or(Ok(()))
+}
+
+#[test]
+fn an_object_that_was_deleted_is_written_again_with_the_same_bytes_alone() {
+    async fn again(world: World, then: &'static [u8]) -> Result<(), StoreError> {
+        let store = world.store(MemoryStore::new());
+        store.put("state", Bytes::from_static(b"abc").into(), PutMode::Create).await?;
+        store.delete("state").await?;
+        store.delete("state").await?;
+        store.put("state", Bytes::from_static(then).into(), PutMode::Create).await
+    }
+    assert_eq!(judged("", |world| again(world, b"abc")), []);
+    assert_eq!(judged("", |world| again(world, b"abd")), [Judge::DoubleEffect]);
+    let allowed = |world: World| {
+        world.allow_rewrites("state");
+        again(world, b"abd")
+    };
+    assert_eq!(judged("", allowed), []);
+    // What a fault took away may be made anew.
+    let lost = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        store.put("state", Bytes::from_static(b"abc").into(), PutMode::Create).await?;
+        world.restart();
+        world.settle().await;
+        let mode = PutMode::Replace;
+        store.put("state", Bytes::from_static(b"abd").into(), mode).await
+    };
+    assert_eq!(judged("put:state#0=vanishes", lost), []);
+    assert_eq!(judged("", lost), [Judge::DoubleEffect]);
+}
