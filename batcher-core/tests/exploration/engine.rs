@@ -60,7 +60,7 @@ impl Default for Engine {
         Self {
             mode: PutMode::Create,
             in_parts: true,
-            part_len: 200,
+            part_len: 320,
             early: false,
             threads: false,
             dictionaries: false,

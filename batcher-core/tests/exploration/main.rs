@@ -112,7 +112,7 @@ const ENDS: [FaultKind; 5] = [
 
 /// One whose clean run has at least 40 operations.
 fn in_many_parts() -> Engine {
-    Engine { part_len: 72, ..Engine::default() }
+    Engine { part_len: 106, ..Engine::default() }
 }
 
 /// The measure of the whole: all pairs over at least 40 operations and 20 kinds. All lateness is tried among the singles.
