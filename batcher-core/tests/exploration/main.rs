@@ -101,8 +101,10 @@ fn every_fault_while_failed_epochs_are_given_up() {
     }
 }
 
-/// What does not go wrong in a store, a codec or an executor but ends whoever calls them.
-const ENDS: [FaultKind; 5] = [
+/// What does not go wrong in a store, a codec or an executor but ends whoever calls them, be it for want of an answer.
+const ENDS: [FaultKind; 7] = [
+    FaultKind::Hang,
+    FaultKind::HangAfter,
     FaultKind::Cancel,
     FaultKind::CrashBefore,
     FaultKind::CrashAfter,
