@@ -316,15 +316,9 @@ fn many_handles_that_are_soon_dropped_fill_blocks_together() {
 }
 
 /// Runs jobs at once, and adds a blob before the first of them, through the handle that the job comes from.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Adding {
     handle: Mutex<Option<Arc<BatchHandle>>>,
-}
-
-impl fmt::Debug for Adding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Adding")
-    }
 }
 
 impl Executor for Adding {

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
-use std::future::{pending, poll_fn};
-use std::task::Poll;
+mod turns;
+
+use std::future::pending;
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Operation, PutMode, Timer};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, join, select};
 use futures_util::stream::FuturesUnordered;
+use turns::turns;
 
 /// One call in a process or an attempt, and one beside it.
 async fn side_by_side(world: World, process: bool) -> Result<(), String> {
@@ -67,16 +69,6 @@ fn an_attempt_gives_up_wherever_it_is_polled_from() {
     // Nor does one that nobody helps go on for ever.
     let alone = [world.attempt("waits", pending::<()>())].into_iter().collect::<FuturesUnordered<_>>();
     assert_eq!(world.run(alone.collect::<Vec<_>>()).unwrap(), [None]);
-}
-
-/// The number of turns that others get.
-async fn turns(turns: usize) {
-    let mut turns = 0..turns;
-    poll_fn(|context| {
-        context.waker().wake_by_ref();
-        if turns.next().is_some() { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
-use std::future::poll_fn;
+mod turns;
+
 use std::sync::Mutex;
-use std::task::Poll;
 use std::time::Duration;
 
 use batcher_core::{
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, join, join3};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt};
+use turns::turns;
 
 const WRITES: [Operation; 6] = [
     Operation::Put,
@@ -334,16 +335,6 @@ fn a_put_can_be_dropped_on_both_sides_of_its_effect() {
             assert_eq!(seen, expected, "{fault}");
         }
     }
-}
-
-/// The number of turns that others get.
-async fn turns(turns: usize) {
-    let mut turns = 0..turns;
-    poll_fn(|context| {
-        context.waker().wake_by_ref();
-        if turns.next().is_some() { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
 }
 
 #[test]

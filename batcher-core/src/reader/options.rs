@@ -24,7 +24,8 @@ pub struct ReadOptions {
     pub max_read_len: u64,
     /// How many reads are under way at the same time, or have arrived and wait to be decoded. Default: 4.
     pub reads_in_flight: usize,
-    /// The most bytes that one call allocates for the blobs that it gives back or for an object's whole index. What is under way comes
+    /// The most bytes that one call allocates for the blobs that it gives back, for an object's whole index, or for its
+    /// dictionaries, each of which counts as its length and 128 KiB. What is under way comes
     /// on top: reads in flight, 1 MiB of blocks (or one of up to 64 MiB) for each thread of the executor and for two more, and decoded pages of the
     /// index, of up to 64 MiB before and a few times that after decoding where an object is made to be awkward. Default: 4 GiB.
     pub memory_limit: u64,
