@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use batcher_codecs::{Lz4, registry};
 use batcher_core::{
-    BatchHandle, BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, Codec, Executor,
-    FlushErrorKind, Inline, Job, Limit, Meter, Prefix, PutMode, ReadError, ReadOptions, Retry, RetryPolicy,
-    Timeout,
+    BatchHandle, BatchReader, BatchReceipt, Batcher, BlobSink, BlobSource, BlobStore, Codec, CodecRegistry,
+    Executor, FlushErrorKind, Inline, Job, Limit, Meter, Prefix, PutMode, ReadError, ReadOptions, Retry,
+    RetryPolicy, Timeout,
 };
 use batcher_testkit::{FaultKind, FiredFault, MemoryStore, World};
 use bytes::Bytes;
@@ -35,6 +35,8 @@ pub(crate) struct Engine {
     pub(crate) threads: bool,
     /// Whether objects have dictionaries.
     pub(crate) dictionaries: bool,
+    /// Whether the codec and the executor that reading uses go wrong, too.
+    pub(crate) reading: bool,
     /// What stands between the batcher and the store, from the store outwards.
     pub(crate) adaptors: Vec<Adaptor>,
     pub(crate) epochs: u64,
@@ -64,6 +66,7 @@ impl Default for Engine {
             early: false,
             threads: false,
             dictionaries: false,
+            reading: false,
             adaptors: Vec::new(),
             epochs: 2,
             moves_on: false,
@@ -129,13 +132,9 @@ impl Engine {
             if self.dictionaries { Arc::new(Learner::default()) } else { Arc::new(Lz4::default()) };
         // From 32 times as much: in the midst of an epoch.
         let longest = if self.dictionaries { LONGEST } else { 0 };
-        let builder = Batcher::builder(world.codec(codec), store.clone()).dictionary(longest);
-        let builder = if self.threads {
-            builder.executor(world.executor(Threads::new()))
-        } else {
-            builder.executor(world.executor(Inline))
-        };
-        let mut batcher = builder
+        let mut batcher = Batcher::builder(world.codec(codec), store.clone())
+            .dictionary(longest)
+            .executor(self.executor(world))
             .writer(format!("node-{life}"))
             .put_mode(self.mode)
             .block_len(500)
@@ -209,11 +208,27 @@ impl Engine {
         self.clear_away(world, store, committed).await
     }
 
+    fn executor(&self, world: &World) -> Arc<dyn Executor> {
+        if self.threads { Arc::new(world.executor(Threads::new())) } else { Arc::new(world.executor(Inline)) }
+    }
+
+    /// What reading is given besides the store.
+    fn reading(&self, world: &World) -> (CodecRegistry, ReadOptions) {
+        let options = ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
+        let codecs = registry().with(Learner::default());
+        if !self.reading {
+            return (codecs, options);
+        }
+        let codecs = codecs.with(world.codec(Lz4::default())).with(world.codec(Learner::default()));
+        (codecs, options.with_executor(self.executor(world)))
+    }
+
     /// Reads everything back that was committed, as often as it takes.
     async fn restore(&self, world: &World, store: &Store, committed: &Committed) -> Result<(), String> {
         let receipts = committed.lock().unwrap().clone();
+        let reading = self.reading(world);
         for tries in 0.. {
-            match world.attempt("restore", read_all(store, &receipts)).await {
+            match world.attempt("restore", read_all(store, &receipts, &reading)).await {
                 Some(Ok(read)) => {
                     world.judge_read(read);
                     break;
@@ -361,12 +376,14 @@ fn state(epoch: u64, alike: bool) -> BTreeMap<String, Bytes> {
     blobs
 }
 
-async fn read_all(store: &Store, receipts: &[BatchReceipt]) -> Result<BTreeMap<String, Bytes>, ReadError> {
+async fn read_all(
+    store: &Store,
+    receipts: &[BatchReceipt],
+    (codecs, options): &(CodecRegistry, ReadOptions),
+) -> Result<BTreeMap<String, Bytes>, ReadError> {
     let mut all = BTreeMap::new();
-    let options = ReadOptions::default().with_first_read_len(300).with_max_read_len(500);
-    let codecs = registry().with(Learner::default());
     for (index, receipt) in receipts.iter().enumerate() {
-        let reader = BatchReader::open_with(store.clone(), &receipt.object, &codecs, options.clone()).await?;
+        let reader = BatchReader::open_with(store.clone(), &receipt.object, codecs, options.clone()).await?;
         all.extend(reader.blobs().try_collect::<Vec<_>>().await?);
         // One is enough to see that two ways to read give the same.
         if index == 0

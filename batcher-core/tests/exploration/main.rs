@@ -112,6 +112,16 @@ const ENDS: [FaultKind; 7] = [
     FaultKind::PanicAfter,
 ];
 
+/// What goes wrong in codecs and executors.
+const OF_SEAMS: [FaultKind; 6] = [
+    FaultKind::CodecFails,
+    FaultKind::CodecPanics,
+    FaultKind::CodecLies,
+    FaultKind::JobDropped,
+    FaultKind::JobLate,
+    FaultKind::ExecutorPanics,
+];
+
 /// One whose clean run has at least 40 operations.
 fn in_many_parts() -> Engine {
     Engine { part_len: 106, ..Engine::default() }
@@ -135,6 +145,28 @@ fn every_pair_with_an_end() {
     let report = pairs.run();
     clean(&report, start);
     assert!(report.cases_of(2) > 100_000);
+}
+
+/// What decodes goes wrong, too, and the threads that it does it on.
+#[test]
+fn every_fault_in_the_seams_of_reading() {
+    for engine in engines().into_iter().filter(|engine| engine.in_parts) {
+        for (dictionaries, threads) in [(false, false), (false, true), (true, false)] {
+            let engine = Engine { reading: true, dictionaries, threads, ..engine.clone() };
+            let start = Instant::now();
+            clean(
+                &explore(&engine).without(out_of_reach(&engine)).lasting(!threads).late_window(8).run(),
+                start,
+            );
+        }
+    }
+}
+
+#[test]
+fn every_pair_with_a_fault_in_the_seams_of_reading() {
+    let (engine, start) = (Engine { reading: true, epochs: 1, ..Engine::default() }, Instant::now());
+    let pairs = explore(&engine).without(out_of_reach(&engine)).late_window(1).depth(2);
+    clean(&pairs.involving(OF_SEAMS).run(), start);
 }
 
 #[test]
