@@ -81,6 +81,10 @@ impl<S: BlobStore> Batcher<S> {
         let Self { store, delivery: config, metrics, intake, early, carried, .. } = self;
         let route = Route { store, config, metrics, encoding: intake.encoding() };
         let mut delivery = route.delivery(&object, early);
+        for block in &carried.blocks {
+            // Of a flush that did not get that far, or failed.
+            block.retry(intake.encoding());
+        }
         let choices: Vec<Arc<Choice>> = carried.choices.iter().cloned().chain(intake.choice()).collect();
         let mut stream: Option<Stream> = None;
         let mut stalled = false;

@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_channel::oneshot;
 
 use crate::batch::{
-    Block, Cut, Dictionary, EncodedBlock, Encoding, LaneRuns, Sealed, header, poll_all, seal,
+    Block, Cut, Dictionary, EncodeJob, EncodedBlock, Encoding, LaneRuns, Sealed, header, poll_all, seal,
 };
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
@@ -85,7 +85,10 @@ impl Pending {
                     Stream::new(header(&self.id, !dictionaries.is_empty(), route.encoding), &delivery)
                 }
             };
-            if let Err(error) = encode(&self.cut.blocks, route.encoding, &mut begun, &mut delivery).await {
+            let only = self.cut.claim_only(route.encoding);
+            if only.is_none()
+                && let Err(error) = encode(&self.cut.blocks, route.encoding, &mut begun, &mut delivery).await
+            {
                 drop(begun);
                 delivery.clear_away().await;
                 return Err(FlushErrorKind::Encode(error));
@@ -94,6 +97,7 @@ impl Pending {
                 lanes: self.cut.lanes.clone(),
                 blobs: self.cut.blobs,
                 frames: begun.frames().to_vec(),
+                only,
                 dictionaries,
                 id: self.id.clone(),
                 object: self.object.clone(),
@@ -128,7 +132,7 @@ impl Pending {
     }
 }
 
-/// Waits until every block is encoded, having those that had failed before tried once more.
+/// Waits until every block is encoded, having those that nobody had taken or that had failed before handed over.
 ///
 /// # Errors
 ///
@@ -172,6 +176,8 @@ struct Index {
     lanes: Vec<LaneRuns>,
     blobs: u64,
     frames: Vec<EncodedBlock>,
+    /// Makes the only frame, where there is none yet.
+    only: Option<EncodeJob>,
     dictionaries: Vec<Arc<Dictionary>>,
     id: BatchId,
     object: String,
@@ -183,8 +189,13 @@ impl Index {
         let (answer, answered) = oneshot::channel();
         let context = Arc::clone(encoding);
         let job = move || {
-            let Self { lanes, blobs, frames, dictionaries, id, object } = self;
-            let seal = || seal(&lanes, blobs, &frames, &dictionaries, &id, object, &context);
+            let Self { lanes, blobs, mut frames, only, dictionaries, id, object } = self;
+            let seal = || {
+                if let Some(job) = only {
+                    frames.push(job.finish()?);
+                }
+                seal(&lanes, blobs, &frames, &dictionaries, &id, object, &context)
+            };
             let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
             // Before the answer: whoever gets it wants the memory back.
             drop((lanes, frames, dictionaries));

@@ -273,12 +273,9 @@ fn reads_go_on_while_blocks_are_decoded() {
         let before = memory.requests(Operation::Read);
         let mut chunks = pin!(reader.blobs());
         let mut poll = || chunks.as_mut().poll_next(&mut Context::from_waker(Waker::noop()));
-        // The page of keys, its sorting, and the page of blocks.
-        for _ in 0..6 {
-            assert!(poll().is_pending());
-            if memory.requests(Operation::Read) == before {
-                executor.run_one();
-            }
+        // The page of blocks, the page of keys, and its sorting.
+        for _ in 0..3 {
+            assert!(poll().is_pending() && executor.run_one());
         }
         for _ in 0..20 {
             assert!(poll().is_pending());
@@ -294,6 +291,34 @@ fn reads_go_on_while_blocks_are_decoded() {
         }
         assert_eq!(memory.requests(Operation::Read) - before, reads as u64, "it stops there");
     }
+}
+
+#[test]
+fn blocks_are_read_while_the_index_is_decoded() {
+    let state: State = (0..40u64).map(|n| (format!("{n:02}"), noise(1000, n))).collect();
+    let memory = store(&state, Arc::new(Raw), 1000);
+    let executor = Backwards::new(1);
+    let options = ReadOptions::default().with_first_read_len(6000).with_max_read_len(1);
+    let reader = open(&memory, options.with_executor(executor.clone()));
+    let before = memory.requests(Operation::Read);
+    let mut blobs = pin!(reader.blobs());
+    let mut poll = || blobs.as_mut().poll_next(&mut Context::from_waker(Waker::noop()));
+    assert!(poll().is_pending());
+    // The page of keys, and then that of blocks, of which the latter is decoded first.
+    assert!(executor.waiting() == 2 && executor.run_one());
+    for _ in 0..20 {
+        assert!(poll().is_pending());
+    }
+    assert_eq!(executor.waiting(), 1, "the page of keys");
+    assert_eq!(memory.requests(Operation::Read) - before, 4, "as many as may be in flight");
+    let mut all = State::new();
+    while all.len() < state.len() {
+        executor.run_one();
+        if let Poll::Ready(Some(blob)) = poll() {
+            all.push(blob.unwrap());
+        }
+    }
+    assert!(all == state);
 }
 
 #[test]

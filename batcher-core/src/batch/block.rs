@@ -45,7 +45,9 @@ pub(crate) struct EncodedBlock {
 
 #[derive(Debug)]
 enum State {
-    /// Not encoded, and held here.
+    /// Not encoded, and with nobody who would.
+    Held(RawBlock),
+    /// Not encoded, and held here until its job runs.
     Raw(RawBlock),
     /// With a job that runs at this moment.
     Running,
@@ -156,10 +158,32 @@ impl Block {
         self.done.wake();
     }
 
-    /// Hands the block to the executor once more, where it has failed.
+    /// Keeps the block from the executor, which does not have it yet: the flush decides what becomes of it.
+    pub(crate) fn hold(&self) {
+        self.change(|state| match state {
+            State::Raw(raw) => (State::Held(raw), ()),
+            other => (other, ()),
+        });
+    }
+
+    /// Takes a block that is held, to be encoded together with something else.
+    pub(crate) fn claim(self: &Arc<Self>, encoding: &Arc<Encoding>) -> Option<EncodeJob> {
+        self.change(|state| match state {
+            State::Held(raw) => (State::Raw(raw), true),
+            other => (other, false),
+        })
+        .then(|| EncodeJob {
+            block: Arc::clone(self),
+            encoding: Arc::clone(encoding),
+            copied: 0,
+            ran: false,
+        })
+    }
+
+    /// Hands the block to the executor where nobody has it: it was held back, or has failed.
     pub(crate) fn retry(self: &Arc<Self>, encoding: &Arc<Encoding>) {
         if self.change(|state| match state {
-            State::Failed(raw, _) => (State::Raw(raw), true),
+            State::Held(raw) | State::Failed(raw, _) => (State::Raw(raw), true),
             other => (other, false),
         }) {
             self.submit(Caller::DoesNotHelp, encoding);
@@ -177,10 +201,14 @@ impl Block {
     /// Ready once the block is encoded or has failed.
     pub(crate) fn poll_encoded(&self, context: &mut Context<'_>) -> Poll<Result<EncodedBlock, CodecError>> {
         self.done.register(context.waker());
+        self.outcome().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    fn outcome(&self) -> Option<Result<EncodedBlock, CodecError>> {
         match &mut *self.state() {
-            State::Raw(_) | State::Running | State::Released => Poll::Pending,
-            State::Encoded(encoded) => Poll::Ready(Ok(encoded.clone())),
-            State::Failed(_, error) => Poll::Ready(Err(std::mem::replace(error, CodecError::Abandoned))),
+            State::Held(_) | State::Raw(_) | State::Running | State::Released => None,
+            State::Encoded(encoded) => Some(Ok(encoded.clone())),
+            State::Failed(_, error) => Some(Err(std::mem::replace(error, CodecError::Abandoned))),
         }
     }
 
@@ -189,7 +217,7 @@ impl Block {
         let mut state = self.state();
         let held = match std::mem::replace(&mut *state, State::Released) {
             State::Encoded(encoded) => encoded.frame.len(),
-            State::Raw(_) | State::Running | State::Failed(..) => self.len,
+            State::Held(_) | State::Raw(_) | State::Running | State::Failed(..) => self.len,
             State::Released => 0,
         };
         encoding.held.fetch_sub(held, Ordering::Relaxed);
@@ -197,15 +225,23 @@ impl Block {
 }
 
 /// Encodes one block; says so if it is dropped before it ran.
-struct EncodeJob {
+#[derive(Debug)]
+pub(crate) struct EncodeJob {
     block: Arc<Block>,
     encoding: Arc<Encoding>,
-    /// Bytes of the block where it is a copy.
+    /// Bytes by which it counts as backlog.
     copied: usize,
     ran: bool,
 }
 
 impl EncodeJob {
+    /// Encodes the block, which keeps what comes of it.
+    pub(crate) fn finish(mut self) -> Result<EncodedBlock, CodecError> {
+        self.run();
+        // There is none where the block was released meanwhile.
+        self.block.outcome().unwrap_or(Err(CodecError::Abandoned))
+    }
+
     fn run(&mut self) {
         self.ran = true;
         let raw = self.block.change(|state| match state {

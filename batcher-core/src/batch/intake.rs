@@ -13,7 +13,7 @@ use super::Cut;
 use super::block::{Caller, Encoding};
 use super::dictionary::Choice;
 use super::entries::entry_len;
-use super::lane::Lane;
+use super::lane::{Chore, Lane};
 use super::sample::SampleLimits;
 use crate::MAX_KEY_LEN;
 
@@ -129,13 +129,20 @@ impl Intake {
         let mut orphans = orphans.into_iter();
         lanes.list.retain(|_| !orphans.next().unwrap_or(false));
         drop(lanes);
+        let mut chores = Vec::new();
         for mut lane in taken {
             self.blobs.fetch_sub(lane.blobs, Ordering::Relaxed);
             self.bytes.fetch_sub(lane.bytes, Ordering::Relaxed);
-            for chore in lane.close() {
-                chore.run(Caller::DoesNotHelp, &self.encoding);
-            }
+            chores.append(&mut lane.close());
             cut.take(&mut lane);
+        }
+        let only = cut.blocks.len() == 1;
+        for chore in chores {
+            match chore {
+                // Left to the job that indexes it: of a small batch, handing over takes longer than compressing.
+                Chore::Encode(block, None) if only => block.hold(),
+                chore => chore.run(Caller::DoesNotHelp, &self.encoding),
+            }
         }
         cut.choices.extend(choice.filter(|choice| choice.close(&self.encoding)));
     }

@@ -11,7 +11,7 @@ use super::dictionaries::Decoders;
 use super::index::Index;
 use super::object::Object;
 use super::pipeline::{Begin, Decoding, Pipeline};
-use super::plan::Joined;
+use super::read_ahead::ReadAhead;
 use super::{BatchReader, ReadError};
 use crate::format::{Binding, BlockPlace, KeyEntry, Kind};
 
@@ -57,12 +57,11 @@ fn overlap_range(place: &BlockPlace, entry: KeyEntry) -> Range<usize> {
 }
 
 impl BatchReader {
-    /// Reads and decodes blocks, given in ascending order, and puts the blobs of the index together, whose blocks must all be
-    /// among them.
+    /// Decodes blocks, read in ascending order, and puts the blobs of the index together, whose blocks must all be among them.
     pub(super) fn assemble<'a>(
         &'a self,
         batch: &'a Batch,
-        planned: BoxStream<'a, Result<Joined<BlockPlace>, ReadError>>,
+        blocks: ReadAhead<'a, BlockPlace>,
         decoders: Decoders,
         index: Arc<Index>,
     ) -> BoxStream<'a, Result<Assembled, ReadError>> {
@@ -76,7 +75,7 @@ impl BatchReader {
             open_bytes: 0,
             grown: Vec::new(),
         };
-        let pipeline = Pipeline::new(&self.object, batch, planned, assembly);
+        let pipeline = Pipeline::new(&self.object, blocks, assembly);
         stream::unfold(Some(pipeline), |pipeline| async move {
             let mut pipeline = pipeline?;
             match pipeline.next().await {

@@ -7,6 +7,7 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::assembly::Assembled;
 use super::index::Index;
+use super::read_ahead::ReadAhead;
 use super::{BatchReader, Content, ReadError};
 
 impl BatchReader {
@@ -55,11 +56,13 @@ impl BatchReader {
         match &self.content {
             Content::Batch(batch) => {
                 let begun = async move {
-                    let index = Arc::new(Index::load(self, batch).await?);
-                    let decoders = batch.decoders(&self.object, batch.all_dictionaries(), false).await?;
-                    let planned = batch.all_blocks(&self.object, false);
+                    let mut blocks =
+                        ReadAhead::new(&self.object, batch, batch.all_blocks(&self.object, false));
+                    let index = Arc::new(blocks.during(Index::load(self, batch)).await?);
+                    let decoders = batch.decoders(&self.object, batch.all_dictionaries(), false);
+                    let decoders = blocks.during(decoders).await?;
                     let groups = self
-                        .assemble(batch, planned, decoders, Arc::clone(&index))
+                        .assemble(batch, blocks, decoders, Arc::clone(&index))
                         .map_ok(move |assembled| BlobGroup { index: Arc::clone(&index), assembled });
                     Ok(groups)
                 };

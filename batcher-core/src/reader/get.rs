@@ -10,6 +10,7 @@ use super::batch::Batch;
 use super::dictionaries::dictionaries_of;
 use super::index::{Index, IndexEntry};
 use super::plan::join;
+use super::read_ahead::ReadAhead;
 use super::{BatchReader, Content, ReadError};
 use crate::format::{BlockPage, BlockPlace, KeyPage};
 
@@ -59,8 +60,8 @@ impl BatchReader {
         let index = Arc::new(Index::of(found));
         let places = self.blocks(batch, index.entries(), |number| keys[number].as_ref()).await?;
         let decoders = batch.decoders(&self.object, dictionaries_of(&places), true).await?;
-        let planned = stream::iter(join(places, &self.object)).map(Ok).boxed();
-        let mut assembled = self.assemble(batch, planned, decoders, Arc::clone(&index));
+        let reads = ReadAhead::of(&self.object, batch, join(places, &self.object));
+        let mut assembled = self.assemble(batch, reads, decoders, Arc::clone(&index));
         while let Some(mut block) = assembled.try_next().await? {
             for (index_of, blob) in std::mem::take(&mut block.ended) {
                 blobs[index.entries()[index_of].number as usize] = Some(blob);
@@ -166,9 +167,9 @@ impl BatchReader {
         let decoders = batch.decoders(&self.object, dictionaries_of(&places), true).await;
         let decoders = decoders.map_err(|error| error.with_key(key))?;
         let key = key.to_owned();
-        let planned = stream::iter(join(places, &self.object)).map(Ok).boxed();
+        let reads = ReadAhead::of(&self.object, batch, join(places, &self.object));
         let chunks = self
-            .assemble(batch, planned, decoders, Arc::default())
+            .assemble(batch, reads, decoders, Arc::default())
             .map_ok(move |block| match &block.place {
                 Some(place) => block.block.slice_ref(overlap(place, &block.block, entry)),
                 None => Bytes::new(),

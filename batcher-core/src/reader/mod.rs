@@ -15,6 +15,7 @@ mod options;
 mod pages;
 mod pipeline;
 mod plan;
+mod read_ahead;
 mod read_plan;
 mod verify;
 

@@ -10,6 +10,7 @@ use super::buffers::Buffers;
 use super::object::Object;
 use super::pipeline::{Begin, Decoding, Pipeline};
 use super::plan::{Joined, PagePlace, join};
+use super::read_ahead::ReadAhead;
 use super::read_plan::ObjectPart;
 use crate::Codec;
 use crate::format::{Binding, BlockPage, KeyPage, Kind, Problem, Root, Section, skippable_payload};
@@ -104,7 +105,7 @@ impl Batch {
             buffers: Arc::clone(&object.buffers),
             page: std::marker::PhantomData,
         };
-        let read = Pipeline::new(object, self, stream::iter(planned).map(Ok).boxed(), decoding);
+        let read = Pipeline::new(object, ReadAhead::of(object, self, planned), decoding);
         stream::unfold((wanted.into_iter(), read), move |(mut wanted, mut read)| async move {
             let (number, kept) = wanted.next()?;
             let page = match kept {
@@ -143,8 +144,8 @@ struct PageDecoding<T> {
 impl<T: Page> Decoding for PageDecoding<T> {
     type Place = PagePlace;
     type Output = T;
-    // Entries take about ten times as long as as many bytes of a block.
-    const JOB_LEN: usize = 1;
+    // Entries take about ten times as long as as many bytes of a block: four pages of a batch of few keys.
+    const JOB_LEN: usize = 64 << 10;
 
     fn begin(&mut self, place: &PagePlace, _idle: bool) -> Begin<T> {
         let (root, codec, binding) = (Arc::clone(&self.root), Arc::clone(&self.codec), self.binding);

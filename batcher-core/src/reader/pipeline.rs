@@ -1,4 +1,4 @@
-//! Reading ahead and decoding at the same time.
+//! Decoding while frames are read ahead.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,12 +8,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_core::Stream;
-use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{BoxStream, Fuse, FuturesOrdered, StreamExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
 
-use super::batch::Batch;
 use super::object::Object;
-use super::plan::{Joined, Place};
+use super::plan::Place;
+use super::read_ahead::ReadAhead;
 use super::{ReadError, ReadErrorKind};
 use crate::CodecError;
 use crate::format::{Corruption, Problem};
@@ -44,17 +43,13 @@ pub(super) enum Begin<T> {
 
 pub(super) type Work<T> = Box<dyn FnOnce(Bytes) -> Result<T, Problem> + Send>;
 
-/// Reads frames and decodes them, in order.
+/// Decodes frames in the order in which they are read.
 ///
-/// At most [`reads_in_flight`](crate::ReadOptions::reads_in_flight) reads are under way or wait with frames that no job has taken, and
-/// as many jobs run as the executor has threads, and one more waits. Every poll lets all of them go on.
+/// As many jobs run as the executor has threads, and one more waits. Every poll lets them and the reads go on.
 pub(super) struct Pipeline<'a, D: Decoding> {
     object: &'a Object,
-    batch: &'a Batch,
     pub(super) decoding: D,
-    planned: Fuse<BoxStream<'a, Result<Joined<D::Place>, ReadError>>>,
-    reads: FuturesOrdered<BoxFuture<'a, ReadFrames<D::Place>>>,
-    arrived: VecDeque<ReadFrames<D::Place>>,
+    frames: ReadAhead<'a, D::Place>,
     jobs: FuturesOrdered<oneshot::Receiver<Decoded<D::Output>>>,
     decoded: VecDeque<D::Output>,
     failed: Option<ReadError>,
@@ -63,8 +58,6 @@ pub(super) struct Pipeline<'a, D: Decoding> {
     gave_way: bool,
 }
 
-type ReadFrames<P> = Result<VecDeque<(P, Bytes)>, ReadError>;
-
 /// What one job has decoded until it failed, if it did.
 struct Decoded<T> {
     outputs: Vec<T>,
@@ -72,19 +65,11 @@ struct Decoded<T> {
 }
 
 impl<'a, D: Decoding> Pipeline<'a, D> {
-    pub(super) fn new(
-        object: &'a Object,
-        batch: &'a Batch,
-        planned: BoxStream<'a, Result<Joined<D::Place>, ReadError>>,
-        decoding: D,
-    ) -> Self {
+    pub(super) fn new(object: &'a Object, frames: ReadAhead<'a, D::Place>, decoding: D) -> Self {
         Self {
             object,
-            batch,
             decoding,
-            planned: planned.fuse(),
-            reads: FuturesOrdered::new(),
-            arrived: VecDeque::new(),
+            frames,
             jobs: FuturesOrdered::new(),
             decoded: VecDeque::new(),
             failed: None,
@@ -95,55 +80,39 @@ impl<'a, D: Decoding> Pipeline<'a, D> {
 
     fn advance(&mut self, cx: &mut Context<'_>) {
         while self.failed.is_none() {
-            self.poll_reads(cx);
-            if !self.begin_jobs() {
+            self.frames.poll(cx);
+            let full = !self.frames.has_room();
+            self.begin_jobs();
+            // A read that all jobs have been taken from leaves its place to another.
+            if !full || !self.frames.has_room() {
                 break;
             }
         }
     }
 
-    fn poll_reads(&mut self, cx: &mut Context<'_>) {
-        let most = self.object.options.reads_in_flight.max(1);
-        while self.reads.len() + self.arrived.len() < most
-            && let Poll::Ready(Some(planned)) = self.planned.poll_next_unpin(cx)
-        {
-            let (object, batch) = (self.object, self.batch);
-            self.reads.push_back(async move { read(object, batch, planned?).await }.boxed());
-        }
-        while let Poll::Ready(Some(frames)) = self.reads.poll_next_unpin(cx) {
-            self.arrived.push_back(frames);
-        }
-    }
-
-    /// Hands frames over to the executor; whether another read may begin because of that.
-    fn begin_jobs(&mut self) -> bool {
+    /// Hands frames over to the executor.
+    fn begin_jobs(&mut self) {
         let executor = &self.object.options.executor;
         let parallelism = executor.parallelism();
         let job_len = if parallelism > 1 { D::JOB_LEN } else { 1 };
-        let mut emptied = false;
         while self.jobs.len() <= parallelism {
             let mut run = Vec::new();
             let mut len = 0;
             while len < job_len {
-                let frames = match self.arrived.front_mut() {
-                    Some(Ok(frames)) => frames,
-                    Some(Err(_)) => {
-                        self.failed = self.arrived.pop_front().and_then(Result::err);
+                let (place, frame) = match self.frames.front() {
+                    Ok(Some(front)) => front,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.failed = Some(error);
                         break;
                     }
-                    None => break,
-                };
-                let Some((place, frame)) = frames.front() else {
-                    self.arrived.pop_front();
-                    emptied = true;
-                    continue;
                 };
                 let idle = run.is_empty() && self.jobs.is_empty() && self.decoded.is_empty();
                 match self.decoding.begin(place, idle) {
                     Begin::Work(work) => {
                         len += place.decoded_len();
                         run.push((place.section(), place.range().start, frame.clone(), work));
-                        frames.pop_front();
+                        self.frames.take();
                     }
                     Begin::Wait => break,
                     Begin::Fail(error) => {
@@ -175,7 +144,6 @@ impl<'a, D: Decoding> Pipeline<'a, D> {
                 break;
             }
         }
-        emptied
     }
 }
 
@@ -193,8 +161,7 @@ impl<D: Decoding> Stream for Pipeline<'_, D> {
         this.advance(cx);
         while this.decoded.is_empty() {
             if this.jobs.is_empty() {
-                let all_read = this.reads.is_empty() && this.arrived.is_empty() && this.planned.is_done();
-                if this.failed.is_none() && !all_read {
+                if this.failed.is_none() && !this.frames.is_done() {
                     return Poll::Pending;
                 }
                 this.ended = true;
@@ -228,16 +195,4 @@ impl<D: Decoding> Stream for Pipeline<'_, D> {
 /// What comes of a codec's work, which may panic.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Problem::Codec(CodecError::Panicked)))
-}
-
-async fn read<P: Place>(object: &Object, batch: &Batch, planned: Joined<P>) -> ReadFrames<P> {
-    for place in &planned.places {
-        batch.check_frame_len(object, place)?;
-    }
-    let fetched = object.fetch(&planned.range).await?;
-    let cut = |place: P| {
-        let frame = object.cut(&fetched, &place.range());
-        (place, frame)
-    };
-    Ok(planned.places.into_iter().map(cut).collect())
 }

@@ -6,6 +6,7 @@ use futures_util::stream::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::batch::Batch;
+use super::read_ahead::ReadAhead;
 use super::{BatchReader, Content, ReadError};
 use crate::format::{KeyPage, Problem, Section};
 
@@ -54,10 +55,11 @@ impl BatchReader {
             let problem = Problem::Malformed("not the header that the root describes");
             return Err(self.object.corrupt(problem.at(Section::Header, 0)));
         }
+        let mut blocks = ReadAhead::new(&self.object, batch, batch.all_blocks(&self.object, false));
         // Those that no block needs, too.
-        let decoders = batch.decoders(&self.object, batch.all_dictionaries(), false).await?;
-        let planned = batch.all_blocks(&self.object, false);
-        let mut blocks = self.assemble(batch, planned, decoders, Arc::default());
+        let decoders = batch.decoders(&self.object, batch.all_dictionaries(), false);
+        let decoders = blocks.during(decoders).await?;
+        let mut blocks = self.assemble(batch, blocks, decoders, Arc::default());
         while blocks.try_next().await?.is_some() {
             report.blocks += 1;
         }
