@@ -8,11 +8,9 @@ use batcher_core::Operation;
 pub(crate) struct CallCounts(HashMap<Operation, u64>);
 
 impl CallCounts {
-    /// Counts a call, and gives the number of those before it.
-    pub(crate) fn count(&mut self, operation: Operation) -> u64 {
-        let calls = self.0.entry(operation).or_default();
-        *calls += 1;
-        *calls - 1
+    /// Counts a call.
+    pub(crate) fn count(&mut self, operation: Operation) {
+        *self.0.entry(operation).or_default() += 1;
     }
 
     pub(crate) fn get(&self, operation: Operation) -> u64 {

@@ -234,6 +234,27 @@ fn what_lasts_ends_when_the_world_is_healed() {
 }
 
 #[test]
+fn healing_does_not_end_what_has_yet_to_begin() {
+    let denied = Fault::Reject(StoreErrorKind::Denied);
+    let plan = FaultPlan::new().from_call(Operation::Put, 0, denied);
+    let world = World::new(plan.from_call(Operation::Size, 1, denied).at(Operation::Read, 0, Fault::Absent));
+    let store = world.store(MemoryStore::new());
+    store.inner().insert("o", "state");
+    world
+        .run(async {
+            let size = async || store.size("o").await.is_ok();
+            assert!(store.put("o", payload(), PutMode::Replace).await.is_err() && size().await);
+            world.heal();
+            assert!(store.put("o", payload(), PutMode::Replace).await.is_ok());
+            assert!(!size().await && !size().await);
+            assert!(store.read("o", ReadRange::Suffix(9)).await.is_err());
+            world.heal();
+            assert!(size().await && store.read("o", ReadRange::Suffix(9)).await.is_ok());
+        })
+        .unwrap();
+}
+
+#[test]
 fn hours_take_no_time() {
     let world = World::default();
     let timer = world.timer();

@@ -4,14 +4,15 @@
 
 mod turns;
 
+use std::cell::Cell;
 use std::future::pending;
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Operation, PutMode, Timer};
-use batcher_testkit::{Call, Exploration, Fault, FaultKind, FaultPlan, MemoryStore, World, block_on};
+use batcher_testkit::{Call, Exploration, Fault, FaultKind, FaultPlan, Judge, MemoryStore, World, block_on};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, join, select};
+use futures_util::future::{BoxFuture, FutureExt, join, select};
 use futures_util::stream::FuturesUnordered;
 use turns::turns;
 
@@ -91,4 +92,53 @@ fn a_call_waits_for_earlier_effects_wherever_it_is_polled_from() {
     });
     let sizes: Vec<_> = sizes.unwrap().into_iter().map(Result::unwrap).collect();
     assert_eq!(sizes, [5, 5]);
+}
+
+#[test]
+fn a_crash_ends_the_process_and_not_the_attempt_in_it_alone() {
+    for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+        let world = World::new(FaultPlan::new().at(Operation::Put, 0, fault));
+        let store = world.store(MemoryStore::new());
+        let lived_on = Cell::new(false);
+        let life = async {
+            let put = store.put("o", Bytes::from_static(b"state").into(), PutMode::Create);
+            let _ = world.attempt("put", put).await;
+            lived_on.set(true);
+        };
+        assert_eq!(
+            (world.run(world.process("node", life)).unwrap(), lived_on.get()),
+            (None, false),
+            "{fault}"
+        );
+        // And no other after it.
+        assert_eq!(world.run(world.process("node", async { turns(3).await })).unwrap(), Some(()));
+    }
+}
+
+#[test]
+fn what_panics_by_itself_is_no_fault_that_ends_an_attempt() {
+    for process in [true, false] {
+        let run = |world: World| async move {
+            let panics = async { panic!("of its own") };
+            if process {
+                world.process("node", panics).await
+            } else {
+                world.attempt("try", panics).await
+            };
+            Ok::<(), String>(())
+        };
+        let case = Exploration::new(run).replay("").unwrap();
+        assert_eq!(case.violations.iter().map(|found| found.judge).collect::<Vec<_>>(), [Judge::Panicked]);
+    }
+}
+
+#[test]
+fn an_attempt_that_was_dropped_is_not_asked_to_give_up() {
+    let world = World::default();
+    let run = async {
+        drop(select(world.attempt("waits", pending::<()>()).boxed_local(), turns(3).boxed()).await);
+        pending::<()>().await;
+    };
+    assert!(world.run(run).is_err());
+    assert_eq!(world.violations(), []);
 }

@@ -245,3 +245,15 @@ fn a_codec_that_decodes_states_no_length() {
     codec.decode(&frame, &mut [0; 5]).unwrap();
     assert!(!world.has_faults());
 }
+
+#[test]
+fn what_a_block_is_called_stays_the_same() {
+    // Lines with names of blocks stand in the sources of tests.
+    for (block, name) in
+        [(&b""[..], "7bd3144f29c0cc9e"), (b"state", "89c84f4d0c42a2dd"), (&[0; 300], "cccbd83a5004951d")]
+    {
+        let world = World::default();
+        encode(&world.codec(Lz4::default()), block).unwrap();
+        assert_eq!(&*world.history().calls()[0].site.key, name);
+    }
+}

@@ -135,9 +135,7 @@ impl Plan {
 
     /// Ends what lasts; what has not begun may still begin, and last.
     pub(crate) fn heal(&mut self) {
-        let mut lasting = self.lasting.iter();
-        self.entries.retain(|_| !lasting.next().copied().unwrap_or_default());
-        self.lasting = vec![false; self.entries.len()];
+        self.lasting.fill(false);
     }
 }
 

@@ -162,20 +162,16 @@ impl<R: Send + 'static> Effect<R> {
     pub(crate) fn abandon(&mut self) {
         self.close();
         self.future = None;
-        self.leave();
     }
 
     /// It is no longer a write of which it is open whether it will begin.
     fn close(&mut self) {
-        if std::mem::take(&mut self.writes) && !self.in_store {
-            self.world.state().open_writes -= 1;
-        }
+        self.world.state().open_writes -= u32::from(std::mem::take(&mut self.writes));
     }
 
     /// Nobody waits for it any longer.
     pub(crate) fn detach(&mut self, due: Due) {
         self.close();
-        self.leave();
         if let Some(future) = self.future.take() {
             let world = self.world.clone();
             self.world.detach(due, Self::unattended(world, future));

@@ -1,0 +1,91 @@
+//! Which combinations of faults are run, and when an exploration has enough of them.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+
+use std::num::NonZeroUsize;
+
+use batcher_core::{BlobSink, BlobSource, PutMode};
+use batcher_testkit::{Exploration, FaultKind, FaultStore, Judge, MemoryStore, Report, World};
+use bytes::Bytes;
+
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
+async fn put(store: &FaultStore<MemoryStore>, name: &str) {
+    let _ = store.put(name, Bytes::from_static(b"1").into(), PutMode::Replace).await;
+}
+
+/// A put, a look at it, and the put once more, in an attempt.
+fn twice(kinds: [FaultKind; 2]) -> Report {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let calls = async {
+            put(&store, "a").await;
+            let _ = store.size("a").await;
+            put(&store, "a").await;
+        };
+        let _ = world.attempt("in", calls).await;
+        Ok::<(), String>(())
+    };
+    Exploration::new(run).faults(kinds).depth(3).run()
+}
+
+#[test]
+fn what_is_about_the_same_object_is_combined_once() {
+    let report = twice([FaultKind::RequestLost, FaultKind::SlowAnswer]);
+    report.assert_clean();
+    // Three calls, each of which goes wrong in two ways or not at all.
+    assert_eq!([0, 1, 2, 3].map(|faults| report.cases_of(faults)), [1, 6, 12, 8]);
+}
+
+#[test]
+fn what_is_to_be_lost_is_combined_with_what_comes_behind_its_call() {
+    let report = twice([FaultKind::Vanishes, FaultKind::RequestLost]);
+    // Two puts that vanish; nothing dies, and so none of them comes about, alone or behind others.
+    assert_eq!((report.failures().len(), report.never_fired()), (0, vec![FaultKind::Vanishes]));
+    // As if it had come about: two calls behind the first put, one behind the look at it, and so on.
+    assert_eq!([0, 1, 2, 3].map(|faults| report.cases_of(faults)), [1, 5, 8, 4]);
+}
+
+#[test]
+fn what_is_to_be_lost_is_not_combined_with_the_end_of_its_own_caller() {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let _ = world.attempt("in", put(&store, "a")).await;
+        world.restart();
+        Ok::<(), String>(())
+    };
+    let report = Exploration::new(run).faults([FaultKind::Vanishes, FaultKind::Cancel]).depth(2).run();
+    report.assert_clean();
+    assert_eq!(report.cases_of(2), 0);
+}
+
+/// Three puts, each of which must not fail.
+fn three(most: NonZeroUsize) -> Report {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        for name in ["a", "b", "c"] {
+            put(&store, name).await;
+        }
+        if world.has_faults() {
+            world.report(Judge::WrongData, "gone wrong");
+        }
+        Ok::<(), String>(())
+    };
+    Exploration::new(run).faults([FaultKind::RequestLost]).threads(ONE).most_failures(most).run()
+}
+
+#[test]
+fn an_exploration_goes_on_until_it_has_found_enough() {
+    let found = [1, 2, 3, 4].map(|most| three(NonZeroUsize::new(most).unwrap()).failures().len());
+    assert_eq!(found, [1, 2, 3, 3]);
+    assert_eq!([three(ONE).cases(), three(NonZeroUsize::new(9).unwrap()).cases()], [2, 4]);
+}
+
+#[test]
+fn what_is_left_out_is_not_tried() {
+    let run = |_: World| async { Ok::<(), String>(()) };
+    let kinds = [FaultKind::RequestLost, FaultKind::Late, FaultKind::AckLost];
+    let report = Exploration::new(run).faults(kinds).without([FaultKind::Late, FaultKind::Hang]).run();
+    let left: Vec<_> = report.counts().iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(left, [FaultKind::RequestLost, FaultKind::AckLost]);
+}

@@ -1,0 +1,89 @@
+//! Effects that outlive their callers: who waits for them, who is woken when they end, and that time waits for no others.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+
+mod hooked;
+mod turns;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use batcher_core::{BlobSink, BlobSource, Payload, PutMode, Timer};
+use batcher_testkit::{MemoryStore, World};
+use bytes::Bytes;
+use futures_util::future::{FutureExt, ready, select};
+use hooked::Hooked;
+use turns::turns;
+
+fn payload() -> Payload {
+    Bytes::from_static(b"state").into()
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn others_who_wait_for_an_effect_are_woken_by_whoever_sees_it_end() {
+    let open = Arc::new(AtomicBool::new(false));
+    let is_open = Arc::clone(&open);
+    // Nobody is woken, as long as the thread that opens it has not come to that.
+    let wait = move || {
+        let open = Arc::clone(&is_open);
+        poll_fn(move |_| if open.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }).boxed()
+    };
+    let store = World::default().store(Hooked(MemoryStore::new(), wait));
+    let mut put = store.put("o", payload(), PutMode::Create);
+    for _ in 0..2 {
+        assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(put);
+    let mut sizes = [store.size("o"), store.size("o")];
+    let wakes: [Arc<Wakes>; 2] = Default::default();
+    let wakers = wakes.each_ref().map(|wakes| Waker::from(Arc::clone(wakes)));
+    let woken = || wakes.each_ref().map(|wakes| wakes.0.swap(0, Ordering::Relaxed) > 0);
+    for (size, waker) in sizes.iter_mut().zip(&wakers) {
+        assert!(size.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    }
+    assert_eq!(woken(), [false, false]);
+    open.store(true, Ordering::Relaxed);
+    assert!(sizes[0].as_mut().poll(&mut Context::from_waker(&wakers[0])).is_pending());
+    assert!(store.inner().0.object("o").is_some());
+    assert!(woken()[1]);
+}
+
+#[test]
+fn time_moves_on_behind_a_write_that_was_dropped_in_the_store() {
+    for polls in 1..4 {
+        let world = World::default();
+        let store = world.store(MemoryStore::new());
+        let slept = world.run(async {
+            drop(select(store.put("o", payload(), PutMode::Create), turns(polls).boxed()).await);
+            world.timer().sleep(Duration::from_secs(1)).await;
+        });
+        assert_eq!((slept, world.now()), (Ok(()), Duration::from_secs(1)), "{polls}");
+        assert!(store.inner().object("o").is_some());
+    }
+}
+
+#[test]
+fn time_waits_for_no_call_that_has_ended_in_its_store() {
+    let world = World::default();
+    let store = world.store(Hooked(MemoryStore::new(), || ready(()).boxed()));
+    let mut put = store.put("o", payload(), PutMode::Create);
+    // Its effect has come about, and its caller has not been told.
+    for _ in 0..2 {
+        assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert!(store.inner().0.object("o").is_some());
+    assert_eq!(world.run(world.timer().sleep(Duration::from_secs(1))), Ok(()));
+}

@@ -1,0 +1,56 @@
+//! Which faults are tried by seed, where nobody knows yet what a call will find.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};
+use batcher_testkit::{Exploration, FaultKind, MemoryStore, World};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+
+/// The faults that come about.
+fn sampled(kind: FaultKind) -> BTreeSet<String> {
+    let seen = Mutex::new(BTreeSet::new());
+    let note = &seen;
+    let run = move |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let calls = async {
+            let _ = store.put("o", Bytes::from_static(b"12345678").into(), PutMode::Create).await;
+            let _ = store.read("o", ReadRange::Suffix(99)).await;
+            let _ = store.list("").try_collect::<Vec<_>>().await;
+        };
+        let _ = world.attempt("in", calls).await;
+        note.lock().unwrap().extend(world.fired().into_iter().map(|fired| fired.fault.to_string()));
+        Ok::<(), String>(())
+    };
+    let report = Exploration::new(run).faults([kind]).sample(0..600, 1);
+    assert!(report.is_clean(), "{report}");
+    seen.into_inner().unwrap()
+}
+
+fn words(list: &str) -> BTreeSet<String> {
+    list.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_parameter_is_tried() {
+    assert_eq!(sampled(FaultKind::Late), words("late:1 late:2 late:3 late:4 late:end"));
+    // As much as is written.
+    assert_eq!(sampled(FaultKind::Torn), words("torn:0 torn:4 torn:7"));
+    // A reply of 64 bytes is taken for granted.
+    assert_eq!(sampled(FaultKind::ShortRead), words("short:1 short:32 short:64"));
+    assert_eq!(sampled(FaultKind::FlipBit), words("flip:0 flip:256 flip:511"));
+    assert_eq!(sampled(FaultKind::ListBreaksOff), words("list-breaks-off:0 list-breaks-off:1"));
+    assert_eq!(sampled(FaultKind::ListMisses), words("list-misses:0"));
+    // Wherever it may be pending, whatever may be under way.
+    let cancelled = sampled(FaultKind::Cancel);
+    for moment in ["0:", "1:", "2:", "3:"] {
+        let begins = |fault: &String| fault.starts_with(&format!("cancel:{moment}"));
+        assert!(cancelled.iter().any(begins), "{moment} {cancelled:?}");
+    }
+    for fate in ["done", "never", "late-1", "late-2", "late-3", "late-4", "late-end"] {
+        assert!(cancelled.iter().any(|fault| fault.ends_with(fate)), "{fate} {cancelled:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Stores and executors that work on threads of their own: a world waits for them, and they wake it.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+
+mod hooked;
+mod turns;
+
+use std::future::{pending, poll_fn};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use batcher_core::{BlobSink, BlobSource, Executor, Job, Payload, PutMode, Timer};
+use batcher_testkit::{MemoryStore, World};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt, join, select};
+use futures_util::stream::FuturesUnordered;
+use hooked::Hooked;
+use turns::turns;
+
+/// How long a thread takes; what takes longer than this by far was not woken.
+const WORK: Duration = Duration::from_millis(20);
+
+/// Ends once a thread has done its work.
+fn work() -> BoxFuture<'static, ()> {
+    let done: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
+    let working = Arc::clone(&done);
+    thread::spawn(move || {
+        thread::sleep(WORK);
+        let mut done = working.lock().unwrap();
+        done.0 = true;
+        done.1.take().into_iter().for_each(Waker::wake);
+    });
+    poll_fn(move |context| {
+        let mut done = done.lock().unwrap();
+        done.1 = Some(context.waker().clone());
+        if done.0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .boxed()
+}
+
+fn payload() -> Payload {
+    Bytes::from_static(b"state").into()
+}
+
+#[test]
+fn time_waits_for_a_store_and_a_store_wakes_its_world() {
+    let (world, begun) = (World::default(), Instant::now());
+    let store = world.store(Hooked(MemoryStore::new(), work));
+    let put = async {
+        store.put("o", payload(), PutMode::Create).await.unwrap();
+        world.now()
+    };
+    let (put, ()) = world.run(join(put, world.timer().sleep(Duration::from_secs(3600)))).unwrap();
+    assert_eq!((put, world.now()), (Duration::ZERO, Duration::from_secs(3600)));
+    assert!(begun.elapsed() < WORK * 500);
+}
+
+#[test]
+fn time_waits_for_a_store_whose_caller_has_gone() {
+    let (world, begun) = (World::default(), Instant::now());
+    let store = world.store(Hooked(MemoryStore::new(), work));
+    let there = world.run(async {
+        drop(select(store.put("o", payload(), PutMode::Create), turns(3).boxed()).await);
+        world.timer().sleep(Duration::from_secs(3600)).await;
+        store.inner().0.object("o").is_some()
+    });
+    assert!(there.unwrap());
+    assert!(begun.elapsed() < WORK * 500);
+}
+
+#[test]
+fn all_who_wait_for_a_thread_go_on_when_it_has_done_its_work() {
+    let world = World::default();
+    let store = world.store(Hooked(MemoryStore::new(), work));
+    let sizes = world.run(async {
+        drop(select(store.put("o", payload(), PutMode::Create), turns(3).boxed()).await);
+        let sizes: FuturesUnordered<_> = [store.size("o"), store.size("o")].into_iter().collect();
+        sizes.collect::<Vec<_>>().await
+    });
+    let sizes: Vec<_> = sizes.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(sizes, [5, 5]);
+}
+
+/// Runs each job on a thread of its own, which takes its time.
+#[derive(Debug)]
+struct Threads;
+
+impl Executor for Threads {
+    fn execute(&self, job: Job) {
+        thread::spawn(move || {
+            thread::sleep(WORK);
+            job();
+        });
+    }
+    fn parallelism(&self) -> usize {
+        1
+    }
+}
+
+#[test]
+fn time_moves_on_behind_a_job_that_wakes_nobody() {
+    let (world, begun) = (World::default(), Instant::now());
+    let ran = Arc::new(Mutex::new(None));
+    let (running, timer) = (Arc::clone(&ran), world.timer());
+    world.executor(Threads).execute(Box::new(move || *running.lock().unwrap() = Some(timer.now())));
+    world.run(world.timer().sleep(Duration::from_secs(3600))).unwrap();
+    assert_eq!((*ran.lock().unwrap(), world.now()), (Some(Duration::ZERO), Duration::from_secs(3600)));
+    assert!(begun.elapsed() < WORK * 500);
+}
+
+#[test]
+#[ignore = "takes half a minute: run by hand"]
+fn what_no_thread_brings_about_is_stuck() {
+    let (world, begun) = (World::default(), Instant::now());
+    let store = world.store(Hooked(MemoryStore::new(), || pending().boxed()));
+    assert!(world.run(store.put("o", payload(), PutMode::Create)).is_err());
+    assert!(begun.elapsed() > Duration::from_secs(29));
+}
