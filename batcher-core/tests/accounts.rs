@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use batcher_codecs::{Lz4, Lz4Block, Raw};
 use batcher_core::{
     BatchId, Batcher, Codec, CodecError, CodecId, ConfigError, Executor, FlushErrorKind, Job,
-    MAX_CODEC_PARAMS, MAX_WRITER_LEN, Operation, Outcome, PutMode, StoreErrorKind,
+    MAX_CODEC_PARAMS, MAX_WRITER_LEN, Operation, Outcome, PutMode, StoreErrorKind, default_name,
 };
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 
@@ -105,6 +105,17 @@ fn the_tail_of_a_long_blob_has_a_block_of_its_own_where_it_fills_half_of_one() {
         batcher.add("long", vec![0; 100 + tail]).unwrap();
         batcher.add("short", vec![0; 30]).unwrap();
         assert_eq!(block_on(batcher.flush(1)).unwrap().receipts[0].blocks, blocks, "{tail}");
+    }
+}
+
+#[test]
+fn an_object_s_name_ends_as_its_codec_s_tool_wants_it() {
+    let id = BatchId { writer: "w".into(), epoch: 42, part: 7 };
+    let private = CodecId::new(CodecId::FIRST_PRIVATE);
+    for (codec, end) in
+        [(CodecId::RAW, "lz4"), (CodecId::LZ4, "lz4"), (CodecId::ZSTD, "zst"), (private, "batch")]
+    {
+        assert_eq!(default_name(&id, codec), format!("00000000000000000042/w-000007.{end}"));
     }
 }
 
@@ -224,6 +235,11 @@ fn limits_of_the_settings_are_exact() {
     assert!(matches!(
         build(Parameters(vec![0; MAX_CODEC_PARAMS + 1])),
         Err(ConfigError::CodecParamsTooLong { len: 4097, limit: 4096 })
+    ));
+    let shared = Arc::new(Parameters(vec![0; MAX_CODEC_PARAMS + 1]));
+    assert!(matches!(
+        Batcher::builder(shared, MemoryStore::new()).build(),
+        Err(ConfigError::CodecParamsTooLong { .. })
     ));
     assert!(matches!(
         Batcher::builder(Lz4Block::default(), MemoryStore::new()).build(),

@@ -15,7 +15,7 @@ use std::task::{Context, Waker};
 use batcher_codecs::Raw;
 use batcher_core::{
     Batcher, BatcherBuilder, BlobStore, FlushError, FlushErrorKind, Operation, Outcome, PutMode, ReadOptions,
-    StoreErrorKind,
+    SinkCapabilities, StoreErrorKind,
 };
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 use scenario::{check, expected, noise, open};
@@ -232,6 +232,19 @@ fn a_completion_that_is_refused_has_its_upload_cleared_away_at_once() {
 }
 
 #[test]
+fn an_upload_in_doubt_is_cleared_away_once_the_object_stands() {
+    let script = FaultPlan::new().at(Operation::CompleteMultipart, 0, Fault::RequestLost);
+    let memory = MemoryStore::new();
+    let mut batcher =
+        filled(builder(FaultStore::new(memory.clone(), script)).multipart_threshold(1).part_len(1000));
+    block_on(batcher.flush(1)).unwrap_err();
+    assert_eq!((memory.open_uploads(), memory.names().len()), (1, 0));
+    let report = block_on(batcher.flush(1)).unwrap();
+    assert_eq!(memory.open_uploads(), 0);
+    holds(&memory, &report.receipts[0].object);
+}
+
+#[test]
 fn a_part_that_fails_has_its_upload_cleared_away_at_once() {
     // One of the early upload, and one of that of the sealed object.
     for parts in [[0, 12], [5, 15], [20, 30], [20, 41]] {
@@ -352,6 +365,13 @@ fn a_payload_keeps_no_empty_chunks() {
     assert_eq!(payload.to_bytes(), "onetwo");
     let empty: batcher_core::Payload = bytes::Bytes::new().into();
     assert!(empty.is_empty() && empty.chunks().is_empty() && !payload.is_empty());
+}
+
+#[test]
+fn capabilities_are_what_was_set() {
+    let set = SinkCapabilities::default().with_max_put_len(5).with_part_limits(2, 3);
+    assert_eq!((set.max_put_len, set.min_part_len, set.max_parts), (Some(5), Some(2), Some(3)));
+    assert!(!set.create && !set.multipart);
 }
 
 #[test]

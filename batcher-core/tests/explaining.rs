@@ -178,6 +178,18 @@ fn one_blob_takes_two_reads_and_three_where_the_index_is_larger_than_the_first()
 }
 
 #[test]
+fn a_plan_s_memory_is_about_what_is_read_and_decoded() {
+    let state: State = (0..20u64).map(|n| (format!("{n:02}"), noise(1000, n))).collect();
+    let log = Log::new(&state, 1000);
+    let reader = log.open(ReadOptions::default().with_first_read_len(2000));
+    for (keys, read, decoded) in [(&["10"][..], 1023, 1000), (&["10", "11", "12"], 3 * 1023, 3000)] {
+        let plan = block_on(reader.explain_get_many(keys)).unwrap();
+        assert_eq!((plan.read_bytes(), plan.decoded_bytes), (read, decoded));
+        assert_eq!(plan.memory, read + decoded);
+    }
+}
+
+#[test]
 fn pages_are_planned_first_and_a_plan_is_data() {
     let log = Log::new(&many_blocks(), 100);
     let reader = log.open(ReadOptions::default().with_first_read_len(0));

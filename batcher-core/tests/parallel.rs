@@ -118,6 +118,12 @@ fn read(memory: &MemoryStore, object: &str) -> BTreeMap<String, Bytes> {
 }
 
 #[test]
+fn an_executor_runs_one_job_at_a_time_unless_it_says_otherwise_behind_a_pointer_too() {
+    assert_eq!((Later::default().parallelism(), Inline.parallelism()), (1, 1));
+    assert_eq!(Executor::parallelism(&Arc::new(Threads::new(7))), 7);
+}
+
+#[test]
 fn one_two_and_seven_threads_give_the_bytes_that_none_gives() {
     let object = |executor: Arc<dyn Executor>| {
         let memory = MemoryStore::new();
@@ -244,6 +250,23 @@ fn a_waiting_producer_goes_on_when_jobs_are_dropped() {
         drop(later.take());
         ready.await;
     });
+}
+
+#[test]
+fn the_index_is_sorted_on_the_executor_in_pieces_that_are_worth_a_job() {
+    let jobs = |blobs: u32| {
+        let later = Later::default();
+        let mut batcher = builder(&MemoryStore::new()).executor(later.clone()).build().unwrap();
+        for number in 0..blobs {
+            batcher.add(&key(number, MANY), Bytes::new()).unwrap();
+        }
+        let while_added = later.len();
+        block_on(async { assert!(futures_util::poll!(std::pin::pin!(batcher.flush(1))).is_pending()) });
+        // One more makes the object.
+        (while_added, later.len() - while_added - 1)
+    };
+    assert_eq!([32_767, 32_768, 65_536].map(jobs), [(0, 1), (1, 0), (2, 0)]);
+    assert_eq!([4095, 4096].map(jobs), [(0, 0), (0, 1)]);
 }
 
 #[test]

@@ -208,6 +208,36 @@ fn a_pass_needs_little_memory_and_the_same_for_all_blocks() {
 }
 
 #[test]
+fn blobs_that_end_with_their_block_do_not_add_up() {
+    let state: State = (0..100u64).map(|n| (format!("{n:03}"), noise(1000, n))).collect();
+    let store = store(&state, Arc::new(Raw), 1000);
+    // One of them fits, and the index.
+    assert!(restored(&open(&store, ReadOptions::default().with_memory_limit(20_000))) == state);
+}
+
+#[test]
+fn no_more_spare_memory_is_kept_than_was_asked_for() {
+    let state: State =
+        (9000..).step_by(10).take(100).zip(0..).map(|(len, n)| (format!("{n:03}"), noise(len, n))).collect();
+    let store = store(&state, Arc::new(Raw), 10_000);
+    let reader = open(&store, ReadOptions::default().with_spare_memory(200_000));
+    drop(restored(&reader));
+    let kept = allocation_counter::measure(|| {
+        let mut blobs = restored(&reader);
+        blobs.truncate(50);
+        // One buffer is used again while others wait and others are out.
+        assert!(block_on(reader.get("007")).unwrap().is_some());
+        blobs.clear();
+        assert!(block_on(reader.get("007")).unwrap().is_some());
+    });
+    // As much as before, but for the length of a buffer.
+    assert!(kept.bytes_current.abs() < 15_000, "{kept:?}");
+    let first = open(&store, ReadOptions::default().with_spare_memory(200_000));
+    let kept = allocation_counter::measure(|| drop(restored(&first))).bytes_current;
+    assert!((180_000..220_000).contains(&kept), "{kept}");
+}
+
+#[test]
 fn small_blobs_do_not_keep_large_blocks() {
     let state: State = (0..100u64).map(|n| (format!("{n:03}"), noise(2000, n))).collect();
     let store = store(&state, Arc::new(Raw), 100_000);

@@ -10,7 +10,7 @@ use batcher_core::{
 };
 use futures_util::future::join;
 
-use crate::script::{Reply, Script, payload};
+use crate::script::{OPERATIONS, Reply, Script, payload, run_operation};
 use crate::virtual_time::VirtualTime;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -110,6 +110,29 @@ fn every_adaptor_passes_the_capabilities_on_and_works_behind_a_pointer() {
     assert_eq!(store.capabilities(), expected);
     assert!(!store.reads_suffixes());
     time.run(store.put("name", payload(), PutMode::Create)).unwrap();
+}
+
+#[test]
+fn every_adaptor_hands_every_operation_on() {
+    let wrap = |script: &Script, time: &VirtualTime| -> [Arc<dyn BlobStore>; 5] {
+        let (script, timer) = (|| script.clone(), || time.clone());
+        [
+            Arc::new(Limit::new(script(), NonZeroUsize::MIN)),
+            Arc::new(Timeout::new(script(), LIMIT, timer())),
+            Arc::new(Retry::new(script(), policy(), timer())),
+            Arc::new(Prefix::new(script(), "a/").unwrap()),
+            Arc::new(Meter::new(script(), timer())),
+        ]
+    };
+    for operation in OPERATIONS {
+        for adaptor in 0..5 {
+            let time = VirtualTime::default();
+            let script = Script::new(&time, []);
+            let store = &wrap(&script, &time)[adaptor];
+            time.run(run_operation(store, operation)).unwrap();
+            assert_eq!(script.operations().last(), Some(&operation), "{store:?}");
+        }
+    }
 }
 
 #[test]

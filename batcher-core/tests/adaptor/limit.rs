@@ -105,6 +105,33 @@ impl<S: BlobSource> SizeOf for S {
     }
 }
 
+#[test]
+fn waiters_that_have_gone_away_take_no_memory_and_no_turn() {
+    let mut context = Context::from_waker(Waker::noop());
+    let time = VirtualTime::default();
+    let limited = limited(&Script::new(&time, [Reply::Hang]), 1);
+    let mut holder = limited.size("holder");
+    assert!(holder.as_mut().poll(&mut context).is_pending());
+    let mut waiters: Vec<_> = (0..100).map(|_| limited.size("waiter")).collect();
+    for waiter in &mut waiters {
+        assert!(waiter.as_mut().poll(&mut context).is_pending());
+    }
+    let measured = allocation_counter::measure(|| {
+        for _ in 0..10_000 {
+            assert!(limited.size("gone").as_mut().poll(&mut context).is_pending());
+        }
+    });
+    assert!(measured.bytes_current < 100_000, "{measured:?}");
+    let mut last = limited.size("last");
+    assert!(last.as_mut().poll(&mut context).is_pending());
+    drop(holder);
+    for waiter in &mut waiters {
+        assert!(last.as_mut().poll(&mut context).is_pending());
+        assert!(waiter.as_mut().poll(&mut context).is_ready());
+    }
+    assert!(last.as_mut().poll(&mut context).is_ready());
+}
+
 type Running<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + 'a>>;
 
 /// Drops operations after every number of polls, with every number of others ahead of them in the queue, and
