@@ -114,6 +114,7 @@ impl Pending {
                 Ok(sealed) => self.stage = Stage::Sealed(sealed),
                 Err(error) => {
                     self.stage = Stage::Encoding;
+                    let error = self.cut.take_only_error().unwrap_or(error);
                     drop(stream);
                     delivery.clear_away().await;
                     return Err(FlushErrorKind::Encode(error));
@@ -192,7 +193,7 @@ impl Index {
             let Self { lanes, blobs, mut frames, only, dictionaries, id, object } = self;
             let seal = || {
                 if let Some(job) = only {
-                    frames.push(job.finish()?);
+                    frames.push(job.finish().ok_or(CodecError::Abandoned)?);
                 }
                 seal(&lanes, blobs, &frames, &dictionaries, &id, object, &context)
             };

@@ -9,6 +9,7 @@
 
 mod scenario;
 
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -16,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 
 use batcher_codecs::{Lz4, Raw, registry};
 use batcher_core::{
-    BatchReader, BlobGroup, Codec, CodecError, CodecId, Executor, Job, Operation, ReadOptions,
+    BatchReader, BlobGroup, Codec, CodecError, CodecId, Executor, Job, Limit, Operation, ReadOptions,
 };
 use batcher_testkit::{MemoryStore, block_on};
 use bytes::Bytes;
@@ -342,13 +343,39 @@ fn blocks_are_read_while_the_index_is_decoded() {
     assert_eq!(executor.waiting(), 1, "the page of keys");
     assert_eq!(memory.requests(Operation::Read) - before, 4, "as many as may be in flight");
     let mut all = State::new();
-    while all.len() < state.len() {
+    for _ in 0..1000 {
         executor.run_one();
         if let Poll::Ready(Some(blob)) = poll() {
             all.push(blob.unwrap());
         }
     }
     assert!(all == state);
+}
+
+/// Three pages of blocks, whose reads wait for one another and for those of the blocks.
+#[test]
+fn all_comes_back_from_a_store_that_takes_one_read_at_a_time() {
+    let state: State = (0..9000u64).map(|n| (format!("{n:04}"), noise(10, n))).collect();
+    let memory = store(&state, Arc::new(Raw), 10);
+    for reads_in_flight in [1, 2, 4] {
+        let options = ReadOptions::default().with_first_read_len(0).with_max_read_len(1).with_max_gap(0);
+        let store = Limit::new(memory.clone(), NonZeroUsize::MIN);
+        let options = options.with_reads_in_flight(reads_in_flight);
+        let reader = block_on(BatchReader::open_with(store, "o", &registry(), options)).unwrap();
+        let mut count = pin!(reader.blobs().try_fold(0, async |count, _| Ok(count + 1)));
+        let mut verified = pin!(reader.verify());
+        let mut poll = Poll::Pending;
+        for _ in 0..1_000_000 {
+            poll = count.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if poll.is_ready() {
+                break;
+            }
+        }
+        assert!(matches!(poll, Poll::Ready(Ok(9000))), "{reads_in_flight} in flight");
+        let verified = (0..1_000_000)
+            .any(|_| verified.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        assert!(verified, "{reads_in_flight} in flight");
+    }
 }
 
 #[test]

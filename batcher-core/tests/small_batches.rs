@@ -14,7 +14,8 @@ use std::task::Poll;
 
 use batcher_codecs::{Lz4, registry};
 use batcher_core::{
-    BatchReader, Batcher, BatcherBuilder, CodecError, Executor, FlushErrorKind, FlushReport, Job,
+    BatchReader, Batcher, BatcherBuilder, Codec, CodecError, CodecId, Executor, FlushError, FlushErrorKind,
+    FlushReport, Job,
 };
 use batcher_testkit::{MemoryStore, block_on};
 use bytes::Bytes;
@@ -48,28 +49,31 @@ fn run(jobs: Vec<Job>) {
     }
 }
 
-fn small_batch(builder: BatcherBuilder<Lz4, MemoryStore>, later: &Later) -> Batcher<MemoryStore> {
+fn small_batch<C: Codec + 'static>(
+    builder: BatcherBuilder<C, MemoryStore>,
+    later: &Later,
+) -> Batcher<MemoryStore> {
     let mut batcher = builder.executor(later.clone()).build().unwrap();
     batcher.add("early", "blob").unwrap();
     batcher.add("empty", "").unwrap();
     batcher
 }
 
-/// Flushes, running jobs as they come, and these after the first of them.
-async fn flush(
-    batcher: &mut Batcher<MemoryStore>,
-    epoch: u64,
+/// Drives a flush, running jobs as they come, and these after the first of them.
+async fn driven(
+    flush: impl Future<Output = Result<FlushReport, FlushError>>,
     later: &Later,
     mut left: Vec<Job>,
-) -> FlushReport {
-    let mut flush = Box::pin(batcher.flush(epoch));
-    loop {
+) -> Result<FlushReport, FlushError> {
+    let mut flush = Box::pin(flush);
+    for _ in 0..100 {
         if let Poll::Ready(flushed) = poll!(&mut flush) {
-            return flushed.unwrap();
+            return flushed;
         }
         run(later.take());
         run(std::mem::take(&mut left));
     }
+    panic!("it waits for nothing")
 }
 
 async fn read(memory: &MemoryStore, report: &FlushReport) -> BTreeMap<String, Bytes> {
@@ -111,7 +115,7 @@ fn a_dropped_job_leaves_the_block_to_the_next_flush() {
             let error = flush.await.unwrap_err();
             assert!(matches!(error.kind(), FlushErrorKind::Encode(CodecError::Abandoned)));
         }
-        let report = flush(&mut batcher, 1, &later, Vec::new()).await;
+        let report = driven(batcher.flush(1), &later, Vec::new()).await.unwrap();
         assert_eq!(read(&memory, &report).await.len(), 2);
     });
 }
@@ -119,7 +123,7 @@ fn a_dropped_job_leaves_the_block_to_the_next_flush() {
 /// The job of the flush that was dropped has run, or runs beside that of the next.
 #[test]
 fn a_batch_whose_flush_was_dropped_goes_into_the_next_epoch() {
-    for has_run in [true, false] {
+    for (has_run, grows) in [(true, true), (true, false), (false, true), (false, false)] {
         block_on(async {
             let (later, memory) = (Later::default(), MemoryStore::new());
             let mut batcher = small_batch(Batcher::builder(Lz4::default(), memory.clone()), &later);
@@ -128,40 +132,92 @@ fn a_batch_whose_flush_was_dropped_goes_into_the_next_epoch() {
             if has_run {
                 run(std::mem::take(&mut left));
             }
-            batcher.add("late", "blob").unwrap();
-            let report = flush(&mut batcher, 2, &later, left).await;
-            assert_eq!(read(&memory, &report).await.len(), 3);
+            if grows {
+                batcher.add("late", "blob").unwrap();
+            }
+            let report = driven(batcher.flush(2), &later, left).await.unwrap();
+            assert_eq!(read(&memory, &report).await.len(), 2 + usize::from(grows));
         });
     }
 }
 
+/// Whose frames are all too long.
+#[derive(Debug)]
+struct TooLong;
+
+impl Codec for TooLong {
+    fn id(&self) -> CodecId {
+        CodecId::LZ4
+    }
+    fn max_frame_len(&self, block_len: usize) -> usize {
+        block_len
+    }
+    fn encode(&self, block: &[u8], _frame: &mut [u8]) -> Result<usize, CodecError> {
+        Err(CodecError::TooLarge { what: "frame", len: block.len() as u64, limit: 0 })
+    }
+    fn decode(&self, _frame: &[u8], _block: &mut [u8]) -> Result<(), CodecError> {
+        Err(CodecError::Abandoned)
+    }
+}
+
 #[test]
-fn a_flush_that_begins_early_compresses_what_a_dropped_one_held() {
+fn what_the_codec_said_is_answered_by_the_flush_that_waits() {
+    block_on(async {
+        for dropped in [false, true] {
+            let later = Later::default();
+            let mut batcher = small_batch(Batcher::builder(TooLong, MemoryStore::new()), &later);
+            let mut left = Vec::new();
+            if dropped {
+                assert!(poll!(Box::pin(batcher.flush(1))).is_pending());
+                left = later.take();
+            }
+            let error = driven(batcher.flush(2), &later, left).await.unwrap_err();
+            assert!(matches!(error.kind(), FlushErrorKind::Encode(CodecError::TooLarge { .. })), "{dropped}");
+            assert!(!error.is_retryable());
+            assert_eq!(batcher.discard(), 2);
+        }
+    });
+}
+
+#[test]
+fn a_flush_that_begins_early_compresses_what_a_refused_one_held() {
     block_on(async {
         let (later, memory) = (Later::default(), MemoryStore::new());
         let mut batcher = small_batch(Batcher::builder(Lz4::default(), memory.clone()), &later);
-        // The second flush takes away what was added after the first, whose object it waits for.
-        for key in ["second", "third"] {
-            let mut flush = Box::pin(batcher.flush(1));
-            assert!(poll!(&mut flush).is_pending());
-            run(later.take());
-            assert!(poll!(&mut flush).is_pending());
-            drop(flush);
-            batcher.add(key, "blob").unwrap();
-        }
-        let (begun, complete) = futures_channel::oneshot::channel();
-        let mut flush = Box::pin(batcher.flush_when(2, async { complete.await.unwrap() }));
+        assert!(poll!(Box::pin(batcher.flush(1))).is_pending());
+        let _ = driven(batcher.flush(2), &later, Vec::new()).await.unwrap();
+        batcher.add("late", "blob").unwrap();
+        let error = batcher.flush(1).await.unwrap_err();
+        assert!(matches!(error.kind(), FlushErrorKind::EpochGivenUp));
+        assert!(later.take().is_empty());
+        let (complete, completed) = futures_channel::oneshot::channel();
+        let mut flush = Box::pin(batcher.flush_when(3, async { completed.await.unwrap() }));
         assert!(poll!(&mut flush).is_pending());
         let jobs = later.take();
         assert_eq!(jobs.len(), 1);
         run(jobs);
-        begun.send(()).unwrap();
-        let report = loop {
-            if let Poll::Ready(flushed) = poll!(&mut flush) {
-                break flushed.unwrap();
-            }
-            run(later.take());
-        };
-        assert_eq!((read(&memory, &report).await.len(), report.receipts[0].blocks), (4, 3));
+        complete.send(()).unwrap();
+        let report = driven(flush, &later, Vec::new()).await.unwrap();
+        assert_eq!((read(&memory, &report).await.len(), report.receipts[0].blocks), (1, 1));
+    });
+}
+
+/// The store is asked for what was left, and that may take long.
+#[test]
+fn what_comes_in_behind_a_batch_that_was_left_is_compressed_at_once() {
+    block_on(async {
+        let (later, memory) = (Later::default(), MemoryStore::new());
+        let mut batcher = small_batch(Batcher::builder(Lz4::default(), memory.clone()), &later);
+        let mut flush = Box::pin(batcher.flush(1));
+        assert!(poll!(&mut flush).is_pending());
+        run(later.take());
+        assert!(poll!(&mut flush).is_pending());
+        drop(flush);
+        batcher.add("late", "blob").unwrap();
+        let mut flush = Box::pin(batcher.flush(1));
+        assert!(poll!(&mut flush).is_pending());
+        assert_eq!(later.0.lock().unwrap().len(), 1);
+        let report = driven(flush, &later, Vec::new()).await.unwrap();
+        assert_eq!((report.receipts.len(), report.blobs()), (2, 3));
     });
 }

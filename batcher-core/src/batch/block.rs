@@ -47,7 +47,7 @@ pub(crate) struct EncodedBlock {
 enum State {
     /// Not encoded, and with nobody who would.
     Held(RawBlock),
-    /// Not encoded, and held here until its job runs.
+    /// Not encoded, and held here until its job runs: one that was handed over, or that is about to be.
     Raw(RawBlock),
     /// With a job that runs at this moment.
     Running,
@@ -204,7 +204,8 @@ impl Block {
         self.outcome().map_or(Poll::Pending, Poll::Ready)
     }
 
-    fn outcome(&self) -> Option<Result<EncodedBlock, CodecError>> {
+    /// What has come of it. An error is given away once.
+    pub(crate) fn outcome(&self) -> Option<Result<EncodedBlock, CodecError>> {
         match &mut *self.state() {
             State::Held(_) | State::Raw(_) | State::Running | State::Released => None,
             State::Encoded(encoded) => Some(Ok(encoded.clone())),
@@ -235,11 +236,14 @@ pub(crate) struct EncodeJob {
 }
 
 impl EncodeJob {
-    /// Encodes the block, which keeps what comes of it.
-    pub(crate) fn finish(mut self) -> Result<EncodedBlock, CodecError> {
+    /// Encodes the block, which keeps what comes of it; `None` where that is no frame. The error stays with the block, for the flush
+    /// that waits for it: it may be another than the one that asked.
+    pub(crate) fn finish(mut self) -> Option<EncodedBlock> {
         self.run();
-        // There is none where the block was released meanwhile.
-        self.block.outcome().unwrap_or(Err(CodecError::Abandoned))
+        match &*self.block.state() {
+            State::Encoded(encoded) => Some(encoded.clone()),
+            _ => None,
+        }
     }
 
     fn run(&mut self) {

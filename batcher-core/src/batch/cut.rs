@@ -7,6 +7,7 @@ use super::block::{Block, EncodeJob, Encoding};
 use super::dictionary::Choice;
 use super::lane::Lane;
 use super::run::LaneRuns;
+use crate::CodecError;
 
 /// Blobs whose blocks are closed: encoded, being encoded, or held to be.
 #[derive(Debug, Default)]
@@ -67,6 +68,14 @@ impl Cut {
     pub(crate) fn claim_only(&self, encoding: &Arc<Encoding>) -> Option<EncodeJob> {
         match self.blocks.as_slice() {
             [only] => only.claim(encoding),
+            _ => None,
+        }
+    }
+
+    /// Where there is a single block and it could not be encoded: why.
+    pub(crate) fn take_only_error(&self) -> Option<CodecError> {
+        match self.blocks.as_slice() {
+            [only] => only.outcome()?.err(),
             _ => None,
         }
     }

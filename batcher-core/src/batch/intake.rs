@@ -139,7 +139,8 @@ impl Intake {
         let only = cut.blocks.len() == 1;
         for chore in chores {
             match chore {
-                // Left to the job that indexes it: of a small batch, handing over takes longer than compressing.
+                // Left to the job that indexes it, which has to wait for it anyway: handing over takes as long as compressing a
+                // small one.
                 Chore::Encode(block, None) if only => block.hold(),
                 chore => chore.run(Caller::DoesNotHelp, &self.encoding),
             }

@@ -104,14 +104,26 @@ impl Batch {
         if stream.is_empty() { first..first } else { first..end }
     }
 
-    /// All blocks, a page of them at a time: an object of terabytes has millions.
+    /// All blocks, those of a few pages at a time: an object of terabytes has millions.
+    ///
+    /// No read is left under way when some are answered: while they are read, nobody asks for more, and a store that takes
+    /// only so many requests would wait for that one for ever.
     pub(super) fn all_blocks<'a>(
         &'a self,
         object: &'a Object,
         keep: bool,
     ) -> BoxStream<'a, Result<Joined<BlockPlace>, ReadError>> {
-        self.pages::<BlockPage>(object, (0..self.root.block_pages.len()).collect(), keep)
-            .map_ok(|(_, page)| stream::iter(join(page.blocks().iter().copied(), object)).map(Ok))
+        let reads = self.page_reads::<BlockPage>(object, 0..self.root.block_pages.len());
+        stream::iter(reads)
+            .then(move |read| {
+                let numbers = read.places.into_iter().map(|place| place.number).collect();
+                self.pages::<BlockPage>(object, numbers, keep).try_collect::<Vec<_>>()
+            })
+            .map_ok(move |pages| {
+                let blocks =
+                    move |(_, page): (usize, Arc<BlockPage>)| join(page.blocks().iter().copied(), object);
+                stream::iter(pages.into_iter().flat_map(blocks)).map(Ok)
+            })
             .try_flatten()
             .boxed()
     }

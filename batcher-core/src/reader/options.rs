@@ -22,7 +22,9 @@ pub struct ReadOptions {
     pub max_gap: u64,
     /// Bytes after which a read that joins several ranges ends. Default: 8 MiB.
     pub max_read_len: u64,
-    /// How many reads are under way at the same time, or have arrived and wait to be decoded. Default: 4.
+    /// How many reads of blocks are under way at the same time, or have arrived and wait to be decoded. Where all of an object is
+    /// read, beside them as many of its index and one of its directory of blocks. A store that should be asked for less at a
+    /// time can be put into a [`Limit`](crate::Limit). Default: 4.
     pub reads_in_flight: usize,
     /// The most bytes that one call allocates for the blobs that it gives back, for an object's whole index, or for its
     /// dictionaries, each of which counts as its length and 128 KiB. What is under way comes

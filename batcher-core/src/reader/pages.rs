@@ -144,7 +144,7 @@ struct PageDecoding<T> {
 impl<T: Page> Decoding for PageDecoding<T> {
     type Place = PagePlace;
     type Output = T;
-    // Entries take about ten times as long as as many bytes of a block: four pages of a batch of few keys.
+    // Entries take about ten times as long as as many bytes of a block. Four pages of a batch of not too many keys.
     const JOB_LEN: usize = 64 << 10;
 
     fn begin(&mut self, place: &PagePlace, _idle: bool) -> Begin<T> {

@@ -14,7 +14,7 @@ use super::object::Object;
 use super::plan::{Joined, Place};
 
 /// Reads that are under way or have arrived, at most [`reads_in_flight`](crate::ReadOptions::reads_in_flight) of them, in the order in
-/// which they were planned.
+/// which they were planned. Each brings a frame at least.
 pub(super) struct ReadAhead<'a, P> {
     object: &'a Object,
     batch: &'a Batch,
@@ -51,6 +51,7 @@ impl<'a, P: Place + Send + 'static> ReadAhead<'a, P> {
             && let Poll::Ready(Some(planned)) = self.planned.poll_next_unpin(cx)
         {
             let (object, batch) = (self.object, self.batch);
+            debug_assert!(planned.as_ref().map_or(true, |read| !read.places.is_empty()));
             self.reads.push_back(async move { read(object, batch, planned?).await }.boxed());
         }
         while let Poll::Ready(Some(frames)) = self.reads.poll_next_unpin(cx) {

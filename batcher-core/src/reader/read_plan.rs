@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReadPlan {
-    /// The requests to the store: pages of keys first, then pages of blocks, then dictionaries, then blocks.
+    /// The requests to the store: those for pages of keys, for pages of blocks, for dictionaries, and for blocks. Some may be sent at
+    /// the same time.
     pub requests: Vec<PlannedRequest>,
     /// Bytes of the object that are needed and at hand: those that came with the first read, and pages that were kept.
     pub cached_bytes: u64,

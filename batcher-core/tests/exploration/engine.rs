@@ -27,6 +27,10 @@ pub(crate) struct Engine {
     pub(crate) mode: PutMode,
     /// Whether objects go up in parts.
     pub(crate) in_parts: bool,
+    /// Bytes in a block before compression.
+    pub(crate) block_len: usize,
+    /// How many handles the operators share.
+    pub(crate) handles: usize,
     /// Bytes in a part; an epoch's object has some 1,000.
     pub(crate) part_len: u64,
     /// Whether uploads begin before all blobs are there.
@@ -62,6 +66,8 @@ impl Default for Engine {
         Self {
             mode: PutMode::Create,
             in_parts: true,
+            block_len: 500,
+            handles: 2,
             part_len: 320,
             early: false,
             threads: false,
@@ -137,7 +143,7 @@ impl Engine {
             .executor(self.executor(world))
             .writer(format!("node-{life}"))
             .put_mode(self.mode)
-            .block_len(500)
+            .block_len(self.block_len)
             .multipart_threshold(if self.in_parts { 1 } else { u64::MAX })
             .part_len(self.part_len)
             .parts_in_flight(2)
@@ -150,7 +156,7 @@ impl Engine {
         for epoch in first..self.epochs {
             // The operators' own: a flush that dies does not stop them.
             let mut operators = Operators {
-                handles: [(); 2].map(|()| batcher.handle()),
+                handles: (0..self.handles).map(|_| batcher.handle()).collect(),
                 blobs: state(epoch, self.dictionaries),
             };
             if !self.early {
@@ -264,7 +270,7 @@ impl Engine {
 
 /// Those who add blobs, one after the other, through handles of their own.
 struct Operators {
-    handles: [BatchHandle; 2],
+    handles: Vec<BatchHandle>,
     blobs: BTreeMap<String, Bytes>,
 }
 

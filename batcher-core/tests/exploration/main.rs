@@ -61,6 +61,22 @@ fn every_fault_in_every_delivery_once_and_lasting() {
     }
 }
 
+/// One job compresses and indexes.
+#[test]
+fn every_fault_and_every_pair_around_batches_of_one_block() {
+    for moves_on in [false, true] {
+        for engine in engines() {
+            let engine = Engine { block_len: 4096, handles: 1, moves_on, ..engine };
+            let start = Instant::now();
+            let singles = explore(&engine).without(out_of_reach(&engine)).lasting(true).late_window(8);
+            clean(&singles.run(), start);
+            let (engine, start) = (Engine { epochs: 1, ..engine }, Instant::now());
+            let pairs = explore(&engine).without(out_of_reach(&engine)).late_window(1).depth(2);
+            clean(&pairs.involving(OF_SEAMS.into_iter().chain([FaultKind::Cancel])).run(), start);
+        }
+    }
+}
+
 #[test]
 fn every_fault_while_other_threads_compress() {
     for engine in engines().into_iter().filter(|engine| engine.in_parts) {
