@@ -70,7 +70,7 @@ fn every_fault_and_every_pair_around_batches_of_one_block() {
             let start = Instant::now();
             let singles = explore(&engine).without(out_of_reach(&engine)).lasting(true).late_window(8);
             clean(&singles.run(), start);
-            let (engine, start) = (Engine { epochs: 1, ..engine }, Instant::now());
+            let (engine, start) = (Engine { epochs: 1, ..engine.clone() }, Instant::now());
             let pairs = explore(&engine).without(out_of_reach(&engine)).late_window(1).depth(2);
             clean(&pairs.involving(OF_SEAMS.into_iter().chain([FaultKind::Cancel])).run(), start);
         }
