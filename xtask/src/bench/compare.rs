@@ -4,8 +4,8 @@ use super::figure::{Better, Figure, Spread};
 use super::report::Report;
 use super::table::Table;
 
-/// Changes below this are noise, however little a run's rounds differ.
-const LEAST: f64 = 0.03;
+/// Changes below this factor are noise, however little a run's rounds differ.
+const LEAST: f64 = 1.03;
 
 /// What became of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub(crate) struct Comparison<'a> {
     /// How fast the machine was in the newer run, as a multiple of the older one: the median of what is not ours to change, raw
     /// codecs and memory copy.
     pub(crate) machine: f64,
+    /// By which factor a rate or a time of what is not ours, which therefore has not changed, lies beyond its spread of before: what one
+    /// run differs from the next by itself.
+    pub(crate) noise: f64,
     pub(crate) changes: Vec<Change<'a>>,
     same_machine: bool,
 }
@@ -52,15 +55,21 @@ impl<'a> Comparison<'a> {
             .map(|(before, now)| now.spread.median / before.spread.median)
             .collect();
         let machine = if references.is_empty() { 1.0 } else { Spread::of(&references).median };
+        let noise = pairs
+            .iter()
+            .filter(|(_, now)| !is_own(now) && is_timed(now))
+            .map(|(before, now)| beyond(before.spread, as_if_as_fast_as_before(now, machine)))
+            .fold(LEAST, f64::max);
         let changes = pairs
             .into_iter()
             .map(|(before, figure)| {
                 let now = as_if_as_fast_as_before(figure, machine);
-                let verdict = verdict(figure.better, before.spread, now);
+                let noise = if is_timed(figure) { noise } else { LEAST };
+                let verdict = verdict(figure.better, before.spread, now, noise);
                 Change { figure, before: before.spread, now, verdict }
             })
             .collect();
-        Self { machine, changes, same_machine: baseline.machine == report.machine }
+        Self { machine, noise, changes, same_machine: baseline.machine == report.machine }
     }
 
     /// Whether anything of ours became worse.
@@ -74,9 +83,11 @@ impl<'a> Comparison<'a> {
         let mut changed: Vec<&Change<'_>> = changed.filter(|change| is_own(change.figure)).collect();
         changed.sort_by(|one, other| one.gain().total_cmp(&other.gain()));
         let title = format!(
-            "Compared with the baseline: {} figures, the machine itself {:.2} times as fast; set off against that{}",
+            "Compared with the baseline: {} figures, the machine itself {:.2} times as fast; set off against that, \
+             what has not changed differs by up to {:.0} % beyond its spread{}",
             self.changes.len(),
             self.machine,
+            100.0 * (self.noise - 1.0),
             if self.same_machine { "" } else { "; ANOTHER MACHINE" },
         );
         let mut table = Table::new(&title, &["figure", "before", "now", "unit", "gain", ""]);
@@ -108,10 +119,17 @@ impl Change<'_> {
     }
 }
 
-/// Worse only where the best round now is worse than the worst one before, by more than what is always noise; better
-/// likewise.
-fn verdict(better: Better, before: Spread, now: Spread) -> Verdict {
-    let (rose, fell) = (now.min > before.max * (1.0 + LEAST), now.max < before.min * (1.0 - LEAST));
+/// By which factor the rounds of two runs lie apart, and 1 where they overlap.
+fn beyond(before: Spread, now: Spread) -> f64 {
+    [now.min / before.max, before.min / now.max]
+        .into_iter()
+        .filter(|factor| factor.is_finite())
+        .fold(1.0, f64::max)
+}
+
+/// Worse only where the best round now is worse than the worst one before, by more than the noise; better likewise.
+fn verdict(better: Better, before: Spread, now: Spread, noise: f64) -> Verdict {
+    let (rose, fell) = (now.min > before.max * noise, now.max < before.min / noise);
     match (better, rose, fell) {
         (Better::Higher, true, _) | (Better::Lower, _, true) => Verdict::Better,
         (Better::Higher, _, true) | (Better::Lower, true, _) => Verdict::Worse,
@@ -126,6 +144,11 @@ fn is_own(figure: &Figure) -> bool {
 /// What no change of ours makes faster or slower.
 fn is_reference(figure: &Figure) -> bool {
     figure.stack.starts_with("raw ") || figure.stack == "memory copy"
+}
+
+/// Whether it is a rate or a time.
+fn is_timed(figure: &Figure) -> bool {
+    matches!(figure.unit.as_str(), "MB/s" | "million/s" | "s" | "ns a blob")
 }
 
 fn as_if_as_fast_as_before(figure: &Figure, machine: f64) -> Spread {
@@ -211,9 +234,21 @@ mod tests {
     }
 
     #[test]
-    fn others_may_become_slower() {
-        let of = |rate: f64| vec![figure("zip, zstd", "MB/s", Better::Higher, &[rate])];
-        assert_eq!(verdicts(of(100.0), of(50.0)), (vec![Verdict::Worse], false));
+    fn what_is_not_ours_and_differs_is_noise_for_what_is() {
+        let of = |zip: f64, own: f64, bytes: f64| {
+            vec![
+                figure("zip, zstd", "MB/s", Better::Higher, &[zip]),
+                figure("batcher, lz4", "MB/s", Better::Higher, &[own]),
+                figure("batcher, lz4", "bytes", Better::Lower, &[bytes]),
+            ]
+        };
+        let (same, worse) = (Verdict::Same, Verdict::Worse);
+        let before = || of(100.0, 100.0, 100.0);
+        assert_eq!(verdicts(before(), of(80.0, 81.0, 100.0)), (vec![same; 3], false));
+        assert_eq!(verdicts(before(), of(125.0, 81.0, 100.0)), (vec![same; 3], false));
+        assert_eq!(verdicts(before(), of(80.0, 79.0, 100.0)), (vec![same, worse, same], true));
+        // Times say nothing of sizes.
+        assert_eq!(verdicts(before(), of(80.0, 100.0, 104.0)), (vec![same, same, worse], true));
     }
 
     #[test]
