@@ -61,6 +61,7 @@ mod fault;
 mod judge;
 mod memory;
 mod store;
+mod woken;
 mod world;
 
 pub use block_on::block_on;

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use batcher_testkit::block_on;
 
@@ -46,4 +47,27 @@ fn another_thread_can_wake() {
 #[test]
 fn one_runs_within_another() {
     assert_eq!(block_on(async { block_on(async { 1 }) + 1 }), 2);
+}
+
+#[test]
+fn one_within_another_takes_no_wake_that_is_not_for_it() {
+    async fn twice(then: fn()) {
+        let mut polls = 0;
+        poll_fn(move |context| {
+            polls += 1;
+            if polls == 2 {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            then();
+            Poll::Pending
+        })
+        .await;
+    }
+    let running = thread::spawn(|| block_on(twice(|| block_on(twice(|| {})))));
+    let since = Instant::now();
+    while !running.is_finished() {
+        assert!(since.elapsed() < Duration::from_secs(10), "the outer one was woken and sleeps");
+        thread::yield_now();
+    }
 }

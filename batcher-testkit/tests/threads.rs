@@ -6,13 +6,13 @@ mod hooked;
 mod turns;
 
 use std::future::{pending, poll_fn};
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use batcher_core::{BlobSink, BlobSource, Executor, Job, Payload, PutMode, Timer};
-use batcher_testkit::{MemoryStore, World};
+use batcher_testkit::{MemoryStore, World, block_on};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, join, select};
@@ -109,6 +109,50 @@ fn time_moves_on_behind_a_job_that_wakes_nobody() {
     world.run(world.timer().sleep(Duration::from_secs(3600))).unwrap();
     assert_eq!((*ran.lock().unwrap(), world.now()), (Some(Duration::ZERO), Duration::from_secs(3600)));
     assert!(begun.elapsed() < WORK * 500);
+}
+
+/// An effect that a thread is about to bring about has not come about, and whoever comes after it waits.
+#[test]
+fn what_one_thread_brings_about_another_waits_for() {
+    let (begin, begun) = mpsc::channel();
+    let (open, opened) = mpsc::channel();
+    let seams = Arc::new(Mutex::new((begin, opened)));
+    // The thread that polls it a second time is held until it may go on.
+    let wait = move || {
+        let (seams, mut polls) = (Arc::clone(&seams), 0);
+        poll_fn(move |_| {
+            polls += 1;
+            if polls == 1 {
+                return Poll::Pending;
+            }
+            let seams = seams.lock().unwrap();
+            seams.0.send(()).unwrap();
+            seams.1.recv_timeout(WORK * 500).unwrap();
+            Poll::Ready(())
+        })
+        .boxed()
+    };
+    let store = Arc::new(World::default().store(Hooked(MemoryStore::new(), wait)));
+    let mut put = store.put("o", payload(), PutMode::Create);
+    for _ in 0..2 {
+        assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(put);
+    let first = Arc::clone(&store);
+    let first = thread::spawn(move || block_on(first.size("o")));
+    begun.recv_timeout(WORK * 500).unwrap();
+    let second = Arc::clone(&store);
+    let second = thread::spawn(move || block_on(second.size("o")));
+    // It has all the time that it needs to come to a wrong answer, and to no right one.
+    thread::sleep(WORK);
+    assert!(!second.is_finished());
+    open.send(()).unwrap();
+    let since = Instant::now();
+    while !(first.is_finished() && second.is_finished()) {
+        assert!(since.elapsed() < WORK * 500, "nobody wakes them");
+        thread::sleep(WORK / 10);
+    }
+    assert_eq!([first, second].map(|size| size.join().unwrap().unwrap()), [5, 5]);
 }
 
 #[test]

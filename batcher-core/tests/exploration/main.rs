@@ -167,7 +167,7 @@ fn every_pair_with_an_end() {
 #[test]
 fn every_fault_in_the_seams_of_reading() {
     for engine in engines().into_iter().filter(|engine| engine.in_parts) {
-        for (dictionaries, threads) in [(false, false), (false, true), (true, false)] {
+        for (dictionaries, threads) in [(false, false), (false, true), (true, false), (true, true)] {
             let engine = Engine { reading: true, dictionaries, threads, ..engine.clone() };
             let start = Instant::now();
             clean(

@@ -64,8 +64,8 @@ impl<S: BlobStore + 'static> FaultUpload<S> {
         }
     }
 
-    fn call(&self, operation: Operation, len: u64) -> StoreCall {
-        let info = CallInfo { creates: self.mode == PutMode::Create, len, ..CallInfo::default() };
+    fn call(&self, operation: Operation) -> StoreCall {
+        let info = CallInfo { creates: self.mode == PutMode::Create, ..CallInfo::default() };
         self.store.call(operation, &self.name, info)
     }
 
@@ -83,7 +83,7 @@ fn change_upload<S: BlobStore + 'static>(store: &FaultStore<S>, id: u32, change:
 #[async_trait]
 impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
     fn put_part(&mut self, part: Payload) -> BoxFuture<'static, Result<(), StoreError>> {
-        let call = self.call(Operation::PutPart, part.len());
+        let call = self.call(Operation::PutPart);
         // Its place is decided here and now, even if it comes about later.
         let asked = if call.is_prevented() {
             None
@@ -116,11 +116,7 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
     }
 
     async fn complete(&mut self) -> Result<(), StoreError> {
-        let len = {
-            let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-            parts.iter().flatten().map(Payload::len).sum()
-        };
-        let call = self.call(Operation::CompleteMultipart, len);
+        let call = self.call(Operation::CompleteMultipart);
         let (inner, parts, taking) = (Arc::clone(&self.inner), Arc::clone(&self.parts), call.clone());
         let (store, id, lost_part) = (self.store.clone(), self.id, self.lost_part);
         let effect = async move {
@@ -149,7 +145,7 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
         if self.in_doubt && self.store.world.state().ledger(self.store.index).current(&self.name).is_none() {
             self.store.world.report(Judge::AbortedInDoubt, format!("of {:?}", self.name));
         }
-        let call = self.call(Operation::AbortMultipart, 0);
+        let call = self.call(Operation::AbortMultipart);
         let (inner, taking) = (Arc::clone(&self.inner), call.clone());
         let (store, id) = (self.store.clone(), self.id);
         let effect = async move {

@@ -1,8 +1,8 @@
 //! Effects that outlive the futures that asked for them.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use batcher_core::{PutMode, StoreError};
 use futures_util::future::BoxFuture;
@@ -40,39 +40,6 @@ impl std::fmt::Debug for Detached {
     }
 }
 
-/// Who waits for effects that nobody else waits for. An effect is polled by whoever comes, and its end concerns them all.
-#[derive(Debug, Default)]
-pub(crate) struct Attendants(Mutex<Vec<Waker>>);
-
-impl Attendants {
-    fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, waker: &Waker) {
-        let mut wakers = self.wakers();
-        if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
-        }
-    }
-
-    /// Wakes all but the one who knows already.
-    fn tell(&self, but: &Waker) {
-        let others: Vec<Waker> = self.wakers().extract_if(.., |waker| !waker.will_wake(but)).collect();
-        others.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Wake for Attendants {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-    fn wake_by_ref(self: &Arc<Self>) {
-        let wakers = std::mem::take(&mut *self.wakers());
-        wakers.into_iter().for_each(Waker::wake);
-    }
-}
-
 impl World {
     pub(crate) fn detach(&self, due: Due, effect: BoxFuture<'static, ()>) {
         self.state().detached.push(Detached { due, effect });
@@ -102,35 +69,6 @@ impl World {
             };
             self.detach(Due::Now, Box::pin(effect));
         }
-    }
-
-    /// Polls all effects that are due; whether none of them is left. The lock is not held meanwhile.
-    pub(crate) fn poll_detached(&self, due: Due, context: &mut Context<'_>) -> bool {
-        let (mut ready, attendants): (Vec<Detached>, _) = {
-            let mut state = self.state();
-            if state.detached.is_empty() {
-                return true;
-            }
-            let ready = state.detached.extract_if(.., |effect| effect.due <= due).collect();
-            (ready, Arc::clone(&state.attendants))
-        };
-        if ready.is_empty() {
-            return true;
-        }
-        attendants.add(context.waker());
-        let waker = Waker::from(Arc::clone(&attendants));
-        let begun = ready.len();
-        // An effect that was due earlier, or was submitted earlier, comes first.
-        ready.sort_by_key(|effect| effect.due);
-        ready.retain_mut(|effect| effect.effect.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        let done = ready.is_empty();
-        if ready.len() < begun {
-            attendants.tell(context.waker());
-        }
-        // What the store has begun goes on, even if whoever waited for it is dropped.
-        ready.iter_mut().for_each(|effect| effect.due = Due::Now);
-        self.state().detached.append(&mut ready);
-        done
     }
 
     /// Waits until everything has come about that is due before the effect of this call.

@@ -4,14 +4,14 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::World;
 use super::detached::Due;
 use crate::judge::Judge;
+use crate::woken::Woken;
 
 /// How long threads that are not the world's own may take for what they have been asked.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,22 +50,6 @@ impl std::fmt::Display for Stuck {
 
 impl std::error::Error for Stuck {}
 
-struct Woken {
-    flag: AtomicBool,
-    thread: Thread,
-}
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.flag.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
-        }
-    }
-}
-
 impl World {
     /// Runs a future to its end on this thread, and moves time on whenever nothing else can happen.
     ///
@@ -93,14 +77,14 @@ impl World {
         mut future: Pin<&mut F>,
         limits: Limits,
     ) -> Result<F::Output, Ended> {
-        let woken = Arc::new(Woken { flag: AtomicBool::new(true), thread: thread::current() });
+        let woken = Woken::here();
         self.state().driver = Some(thread::current());
         let waker = Waker::from(Arc::clone(&woken));
         let mut context = Context::from_waker(&waker);
         let mut polls = 0;
         let mut progress = Instant::now();
         loop {
-            if woken.flag.swap(false, Ordering::AcqRel) {
+            if woken.take() {
                 polls += 1;
                 progress = Instant::now();
                 match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
@@ -133,7 +117,7 @@ impl World {
                 continue;
             }
             // A job that has ended since the flag was looked at may have woken somebody before.
-            if woken.flag.load(Ordering::Acquire) {
+            if woken.peek() {
                 continue;
             }
             let moved = catch_unwind(AssertUnwindSafe(|| self.move_on(&woken)));

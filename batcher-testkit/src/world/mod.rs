@@ -1,5 +1,6 @@
 //! The world of one test case: what goes wrong in it, what has taken effect, and what time it is.
 
+mod attendance;
 mod clock;
 mod detached;
 mod driver;

@@ -8,8 +8,9 @@ use std::thread::Thread;
 
 use batcher_core::BlobStore;
 
+use super::attendance::{Attendance, Attendants};
 use super::clock::Clock;
-use super::detached::{Attendants, Detached};
+use super::detached::Detached;
 use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{CallRecord, EventKind, FiredFault, History};
@@ -115,6 +116,8 @@ pub(crate) struct State {
     pub(crate) latest_answered: Option<u32>,
     pub(crate) detached: Vec<Detached>,
     pub(crate) attendants: Arc<Attendants>,
+    /// What threads are polling right now, what is within behind what it is in.
+    pub(crate) attendances: Vec<Attendance>,
     pub(crate) clock: Clock,
     /// Calls that wait until a later one is answered, or until nothing else can happen.
     pub(crate) overtaken: Vec<Waker>,
@@ -186,6 +189,7 @@ impl State {
             latest_answered: None,
             detached: Vec::new(),
             attendants: Arc::default(),
+            attendances: Vec::new(),
             clock: Clock::default(),
             overtaken: Vec::new(),
             idle_rounds: 0,
