@@ -87,6 +87,9 @@ impl World {
     }
 
     /// Wraps a store.
+    ///
+    /// Adaptors that wait by [`timer`](Self::timer) belong around what this returns. Within, they are taken for a store that works on a
+    /// thread of its own, for which time stands still: the run is stuck after 30 seconds.
     pub fn store<S: BlobStore + 'static>(&self, store: S) -> FaultStore<S> {
         let store = Arc::new(store);
         let dynamic: Arc<dyn BlobStore> = store.clone();
