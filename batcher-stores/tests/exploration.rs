@@ -100,6 +100,18 @@ fn every_fault_over_the_memory_store_of_object_store() {
     clean(&explore(&engine).lasting(true).run(), start);
 }
 
+/// Within a runtime the directory works on other threads.
+#[tokio::test]
+async fn every_fault_over_a_durable_directory_within_a_runtime() {
+    let engine = Engine { in_parts: false, epochs: 1, open: faults_over_directory, ..Engine::default() };
+    let start = Instant::now();
+    let one_by_one = explore(&engine).threads(std::num::NonZeroUsize::MIN);
+    clean(
+        &one_by_one.faults([FaultKind::AckLost, FaultKind::Vanishes, FaultKind::PhantomExists]).run(),
+        start,
+    );
+}
+
 #[test]
 fn every_fault_over_a_durable_directory() {
     for in_parts in [false, true] {

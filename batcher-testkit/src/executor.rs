@@ -45,10 +45,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.jobs -= 1;
-        // Nobody need be woken by a job: its end alone may be what the world waits for.
-        if let Some(driver) = state.driver.as_ref().filter(|_| state.jobs == 0) {
-            driver.unpark();
-        }
+        state.progressed();
     }
 }
 
@@ -66,7 +63,10 @@ impl<E: Executor + 'static> Executor for FaultExecutor<E> {
             Some(Fault::JobLate) => {
                 state.fire(submitted.id);
                 let this = self.clone();
-                state.late_jobs.push(LateJob(Box::new(move || this.inner.execute(this.counted(job)))));
+                let late = LateJob(Box::new(move || this.inner.execute(this.counted(job))));
+                let refused = state.keep_job(late);
+                drop(state);
+                drop(refused);
             }
             Some(Fault::ExecutorPanics) => {
                 state.fire(submitted.id);

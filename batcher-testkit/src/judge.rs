@@ -99,7 +99,9 @@ impl World {
                 (Arc::clone(store), objects)
             };
             for (name, content) in objects {
+                let in_store = self.in_store();
                 let held = store.read(&name, ReadRange::Bounded(0..u64::MAX)).await.ok();
+                drop(in_store);
                 let same = match (&held, &content) {
                     (Some(held), Some(content)) => {
                         held.bytes.len() as u64 == content.len() && content.to_bytes() == held.bytes

@@ -6,13 +6,14 @@ mod hooked;
 mod turns;
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Payload, PutMode, Timer};
-use batcher_testkit::{MemoryStore, World};
+use batcher_testkit::{MemoryStore, World, block_on};
 use bytes::Bytes;
 use futures_util::future::{FutureExt, ready, select};
 use hooked::Hooked;
@@ -59,6 +60,36 @@ fn others_who_wait_for_an_effect_are_woken_by_whoever_sees_it_end() {
     assert!(sizes[0].as_mut().poll(&mut Context::from_waker(&wakers[0])).is_pending());
     assert!(store.inner().0.object("o").is_some());
     assert!(woken()[1]);
+}
+
+/// A store that panics in one effect takes none of the others with it.
+#[test]
+fn an_effect_that_panics_leaves_the_others() {
+    let puts = AtomicUsize::new(0);
+    let wait = move || {
+        let first = puts.fetch_add(1, Ordering::Relaxed) == 0;
+        let mut polls = 0;
+        poll_fn(move |_| {
+            polls += 1;
+            match polls {
+                1 => Poll::Pending,
+                _ if first => std::panic::resume_unwind(Box::new("the store")),
+                _ => Poll::Ready(()),
+            }
+        })
+        .boxed()
+    };
+    let store = World::default().store(Hooked(MemoryStore::new(), wait));
+    let mut puts = ["first", "second"].map(|name| store.put(name, payload(), PutMode::Create));
+    for _ in 0..2 {
+        for put in &mut puts {
+            assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+    drop(puts);
+    assert!(catch_unwind(AssertUnwindSafe(|| block_on(store.size("second")))).is_err());
+    assert!(matches!(block_on(store.size("second")), Ok(5)));
+    assert!(block_on(store.size("first")).is_err());
 }
 
 #[test]

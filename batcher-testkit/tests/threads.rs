@@ -7,12 +7,12 @@ mod turns;
 
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use batcher_core::{BlobSink, BlobSource, Executor, Job, Payload, PutMode, Timer};
-use batcher_testkit::{MemoryStore, World, block_on};
+use batcher_core::{BlobSink, BlobSource, Executor, Job, Operation, Payload, PutMode, Timer};
+use batcher_testkit::{Fault, FaultPlan, MemoryStore, VirtualTime, World, block_on};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, join, select};
@@ -153,6 +153,63 @@ fn what_one_thread_brings_about_another_waits_for() {
         thread::sleep(WORK / 10);
     }
     assert_eq!([first, second].map(|size| size.join().unwrap().unwrap()), [5, 5]);
+}
+
+/// Of an effect that takes several polls, each may be another thread's.
+#[test]
+fn an_effect_that_is_given_back_is_waited_for() {
+    for _ in 0..20 {
+        let store = World::default().store(Hooked(MemoryStore::new(), || turns(20_000).boxed()));
+        let mut put = store.put("o", payload(), PutMode::Create);
+        for _ in 0..2 {
+            assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        drop(put);
+        let sizes = thread::scope(|scope| {
+            let sizes = [0; 3].map(|_| scope.spawn(|| block_on(store.size("o"))));
+            sizes.map(|size| size.join().unwrap().map_err(|error| error.kind()))
+        });
+        assert_eq!(sizes, [Ok(5); 3]);
+    }
+}
+
+#[test]
+fn what_is_planted_and_lost_may_take_a_thread_too() {
+    let world = World::default();
+    let store = world.store(Hooked(MemoryStore::new(), work));
+    world.run(world.plant(&store, "o", "theirs")).unwrap().unwrap();
+    assert!(store.inner().0.object("o").is_some());
+
+    let world = World::new(FaultPlan::new().at(Operation::Put, 0, Fault::Blanked));
+    let store = world.store(Hooked(MemoryStore::new(), work));
+    let ended = world.run(async {
+        store.put("o", payload(), PutMode::Create).await.unwrap();
+        world.restart();
+        world.settle().await;
+    });
+    assert_eq!((ended, store.inner().0.object("o")), (Ok(()), Some(Bytes::from_static(&[0; 5]))));
+}
+
+/// A waker is somebody else's code, which may ask the world for something.
+#[test]
+fn wakers_may_ask_for_the_time() {
+    struct Asks(VirtualTime, mpsc::Sender<Duration>);
+
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {
+            self.1.send(self.0.now()).unwrap();
+        }
+    }
+
+    let (told, times) = mpsc::channel();
+    thread::spawn(move || {
+        let world = World::default();
+        let mut sleep = world.timer().sleep(Duration::from_secs(1));
+        let waker = Waker::from(Arc::new(Asks(world.timer(), told)));
+        assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        world.run(world.timer().sleep(Duration::from_secs(2))).unwrap();
+    });
+    assert_eq!(times.recv_timeout(WORK * 500), Ok(Duration::from_secs(1)));
 }
 
 #[test]

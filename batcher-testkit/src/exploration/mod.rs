@@ -31,7 +31,7 @@ type Tell = Box<dyn Fn(&Progress) + Sync + Send>;
 /// [judge](World::judge_read) it; a panic or an error is a defect, too. It must do the same each time but for what
 /// goes wrong: no clock, no randomness of its own, no order of a hash map.
 ///
-/// Runs of one exploration are spread over threads; each run has a world and a thread of its own and needs no runtime.
+/// Runs of one exploration are spread over threads; each has a world of its own and needs no runtime.
 ///
 /// ```
 /// use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};

@@ -101,7 +101,9 @@ impl<S: BlobStore + 'static> FaultStore<S> {
     }
 
     pub(crate) async fn plant(&self, name: &str, payload: Payload) -> Result<(), StoreError> {
+        let in_store = self.world.in_store();
         self.inner.put(name, payload.clone(), PutMode::Replace).await?;
+        drop(in_store);
         self.world.state().ledger(self.index).record(name, Some(payload), Source::Planted);
         Ok(())
     }

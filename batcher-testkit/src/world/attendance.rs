@@ -1,5 +1,6 @@
 //! Polling effects that nobody waits for: whoever comes by does it, and whoever comes meanwhile waits.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::thread::{self, ThreadId};
@@ -46,67 +47,78 @@ impl Wake for Attendants {
 pub(crate) struct Attendance {
     by: ThreadId,
     earliest: Due,
-    /// Whether others wait for its end.
-    awaited: bool,
+    /// Who waits for its end, to poll then what is left of them.
+    waiting: Vec<Waker>,
+}
+
+/// What there is to be done about effects that are due.
+enum Look<'a> {
+    Nothing,
+    Poll(Attending<'a>),
+    /// Other threads are polling them.
+    Wait,
 }
 
 impl State {
-    /// Whether other threads are polling effects that are due; they will say when they have. What this one polls itself
-    /// cannot wait for that.
-    fn awaits_others(&mut self, due: Due) -> bool {
+    /// Whether other threads are polling effects that are due, and wake this one when they have. What this one polls
+    /// itself cannot wait for that.
+    fn awaits_others(&mut self, due: Due, waker: &Waker) -> bool {
         let me = thread::current().id();
         let mut awaits = false;
         for other in self.attendances.iter_mut().filter(|other| other.by != me && other.earliest <= due) {
-            other.awaited = true;
+            if !other.waiting.iter().any(|known| known.will_wake(waker)) {
+                other.waiting.push(waker.clone());
+            }
             awaits = true;
         }
         awaits
     }
 
-    /// This thread has polled what it came to last; whether others wait for that.
-    fn has_attended(&mut self) -> bool {
+    /// This thread has polled what it came to last; who waits for that.
+    fn has_attended(&mut self) -> Vec<Waker> {
         let me = thread::current().id();
         let last = self.attendances.iter().rposition(|attendance| attendance.by == me);
-        last.is_some_and(|last| self.attendances.remove(last).awaited)
+        last.map(|last| self.attendances.remove(last).waiting).unwrap_or_default()
     }
 }
 
 impl World {
     /// Polls all effects that are due; whether none of them is left. The lock is not held meanwhile.
     pub(crate) fn poll_detached(&self, due: Due, context: &mut Context<'_>) -> bool {
-        let done = match self.attend(due, context.waker()) {
-            Some(mut attending) => attending.poll(),
-            None => true,
-        };
-        done && !self.awaits_others(due, context.waker())
+        loop {
+            match self.look(due, context.waker()) {
+                Look::Nothing => return true,
+                Look::Wait => return false,
+                // Others may have given some back meanwhile.
+                Look::Poll(mut attending) => {
+                    if !attending.poll() {
+                        return false;
+                    }
+                }
+            }
+        }
     }
 
-    fn attend<'a>(&'a self, due: Due, waker: &'a Waker) -> Option<Attending<'a>> {
+    fn look<'a>(&'a self, due: Due, waker: &'a Waker) -> Look<'a> {
         let mut state = self.state();
-        if state.detached.is_empty() {
-            return None;
-        }
         let mut effects: Vec<_> = state.detached.extract_if(.., |effect| effect.due <= due).collect();
         // An effect that was due earlier, or was submitted earlier, comes first.
         effects.sort_by_key(|effect| effect.due);
-        let earliest = effects.first()?.due;
-        state.attendances.push(Attendance { by: thread::current().id(), earliest, awaited: false });
-        let attendants = Arc::clone(&state.attendants);
-        Some(Attending { world: self, attendants, waker, effects, polled: false, ended: false })
-    }
-
-    /// Whether other threads are polling effects that are due. They wake this one when they have.
-    fn awaits_others(&self, due: Due, waker: &Waker) -> bool {
-        let attendants = {
-            let mut state = self.state();
-            if !state.awaits_others(due) {
-                return false;
-            }
-            Arc::clone(&state.attendants)
+        let Some(first) = effects.first() else {
+            return if state.awaits_others(due, waker) { Look::Wait } else { Look::Nothing };
         };
-        attendants.add(waker);
-        // They may have looked for whom to wake before.
-        self.state().awaits_others(due)
+        let attendance = Attendance { by: thread::current().id(), earliest: first.due, waiting: Vec::new() };
+        state.attendances.push(attendance);
+        state.attending += 1;
+        let attendants = Arc::clone(&state.attendants);
+        Look::Poll(Attending {
+            world: self,
+            attendants,
+            waker,
+            effects: effects.into(),
+            left: Vec::new(),
+            ended: false,
+        })
     }
 }
 
@@ -115,10 +127,11 @@ struct Attending<'a> {
     world: &'a World,
     attendants: Arc<Attendants>,
     waker: &'a Waker,
-    effects: Vec<Detached>,
-    /// Whether none of them has panicked.
-    polled: bool,
-    /// Whether one of them has ended.
+    /// Those that have not been polled yet.
+    effects: VecDeque<Detached>,
+    /// Those that have been and did not end.
+    left: Vec<Detached>,
+    /// Whether one of them has ended, be it by a panic.
     ended: bool,
 }
 
@@ -127,27 +140,35 @@ impl Attending<'_> {
     fn poll(&mut self) -> bool {
         self.attendants.add(self.waker);
         let waker = Waker::from(Arc::clone(&self.attendants));
-        let begun = self.effects.len();
-        self.effects
-            .retain_mut(|effect| effect.effect.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        // What the store has begun goes on, even if whoever waited for it is dropped.
-        self.effects.iter_mut().for_each(|effect| effect.due = Due::Now);
-        self.ended = self.effects.len() < begun;
-        self.polled = true;
-        self.effects.is_empty()
+        let mut context = Context::from_waker(&waker);
+        while let Some(mut detached) = self.effects.pop_front() {
+            let ended = std::mem::replace(&mut self.ended, true);
+            if detached.effect.as_mut().poll(&mut context).is_pending() {
+                self.ended = ended;
+                // What the store has begun goes on, even if whoever waited for it is dropped.
+                self.left.push(Detached { due: Due::Now, ..detached });
+            }
+        }
+        self.left.is_empty()
     }
 }
 
 impl Drop for Attending<'_> {
     fn drop(&mut self) {
         let mut state = self.world.state();
-        if self.polled {
-            state.detached.append(&mut self.effects);
-        }
-        let awaited = state.has_attended();
+        // After a panic, what had not been polled is left as it was.
+        let left = std::mem::take(&mut self.left).into_iter().chain(std::mem::take(&mut self.effects));
+        let refused = state.keep(left);
+        let waiting = state.has_attended();
         drop(state);
-        if self.ended || awaited {
+        drop(refused);
+        waiting.into_iter().for_each(Waker::wake);
+        if self.ended {
             self.attendants.tell(self.waker);
         }
+        // Only now has everybody been woken who has to be, and time may move on.
+        let mut state = self.world.state();
+        state.attending -= 1;
+        state.progressed();
     }
 }

@@ -23,24 +23,28 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Moves on to the next moment for which somebody waits, and wakes whoever does.
-    pub(crate) fn advance(&mut self) -> bool {
-        let Some(next) = self.sleepers.iter().map(|(deadline, ..)| *deadline).min() else { return false };
-        self.now = self.now.max(next);
-        self.wake_due();
-        true
+    /// Moves on to the next moment for which somebody waits; whom to wake then.
+    #[must_use]
+    pub(crate) fn advance(&mut self) -> Vec<Waker> {
+        let next = self.sleepers.iter().map(|(deadline, ..)| *deadline).min();
+        self.move_to(next.unwrap_or_default())
     }
 
-    fn wake_due(&mut self) {
+    #[must_use]
+    fn jump(&mut self) -> Vec<Waker> {
+        self.move_to(self.now.saturating_add(JUMP))
+    }
+
+    fn move_to(&mut self, moment: Duration) -> Vec<Waker> {
+        self.now = self.now.max(moment);
         let now = self.now;
-        for (_, _, waker) in self.sleepers.extract_if(.., |(deadline, ..)| *deadline <= now) {
-            waker.wake();
-        }
+        self.sleepers.extract_if(.., |(deadline, ..)| *deadline <= now).map(|(.., waker)| waker).collect()
     }
 
-    fn jump(&mut self) {
-        self.now = self.now.saturating_add(JUMP);
-        self.wake_due();
+    /// Who waits by this number, waits no longer.
+    fn take(&mut self, sleeper: Option<u64>) -> Option<Waker> {
+        let place = self.sleepers.iter().position(|(_, number, _)| Some(*number) == sleeper)?;
+        Some(self.sleepers.remove(place).2)
     }
 }
 
@@ -71,17 +75,17 @@ impl VirtualTime {
     pub(crate) fn wait_until(&self, deadline: Duration) -> impl Future<Output = ()> + Send + 'static {
         let mut sleeper = Sleeper { world: self.world.clone(), number: None };
         poll_fn(move |context| {
+            let waker = context.waker().clone();
+            sleeper.rise();
             let mut state = sleeper.world.state();
             let clock = &mut state.clock;
-            clock.sleepers.retain(|(_, number, _)| Some(*number) != sleeper.number);
             if clock.now >= deadline {
                 return Poll::Ready(());
             }
             clock.next += 1;
-            let number = clock.next;
-            clock.sleepers.push((deadline, number, context.waker().clone()));
-            drop(state);
-            sleeper.number = Some(number);
+            sleeper.number = Some(clock.next);
+            let asleep = (deadline, clock.next, waker);
+            clock.sleepers.push(asleep);
             Poll::Pending
         })
     }
@@ -93,10 +97,16 @@ struct Sleeper {
     number: Option<u64>,
 }
 
+impl Sleeper {
+    fn rise(&self) {
+        let waker = self.world.state().clock.take(self.number);
+        drop(waker);
+    }
+}
+
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        let mut state = self.world.state();
-        state.clock.sleepers.retain(|(_, number, _)| Some(*number) != self.number);
+        self.rise();
     }
 }
 
@@ -109,19 +119,17 @@ impl Timer for VirtualTime {
         let time = self.clone();
         let deadline = self.now().saturating_add(pause);
         async move {
-            let submitted = {
+            let (submitted, woken) = {
                 let mut state = time.world.state();
                 let submitted = state.submit(Call::Sleep, "", CallInfo::default());
-                match submitted.fault {
-                    Some(Fault::ClockJumps) => {
-                        state.fire(submitted.id);
-                        state.clock.jump();
-                    }
-                    Some(Fault::Oversleeps) => state.fire(submitted.id),
-                    _ => {}
+                if matches!(submitted.fault, Some(Fault::ClockJumps | Fault::Oversleeps)) {
+                    state.fire(submitted.id);
                 }
-                submitted
+                let jumps = submitted.fault == Some(Fault::ClockJumps);
+                let woken = if jumps { state.clock.jump() } else { Vec::new() };
+                (submitted, woken)
             };
+            woken.into_iter().for_each(Waker::wake);
             time.wait_until(deadline).await;
             if submitted.fault == Some(Fault::Oversleeps) {
                 time.wait_until(deadline.saturating_add(OVERSLEPT)).await;

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::World;
 use super::ledger::Source;
+use super::state::State;
 use crate::cancellation_point::cancellation_point;
 use crate::fault::{Fate, LATEST};
 
@@ -42,7 +43,14 @@ impl std::fmt::Debug for Detached {
 
 impl World {
     pub(crate) fn detach(&self, due: Due, effect: BoxFuture<'static, ()>) {
-        self.state().detached.push(Detached { due, effect });
+        let refused = self.state().keep([Detached { due, effect }]);
+        drop(refused);
+    }
+
+    /// Has the world wait for a future of a wrapped store, as it does for an [`Effect`], while this is held.
+    pub(crate) fn in_store(&self) -> InStore {
+        self.state().in_stores += 1;
+        InStore(self.clone())
     }
 
     /// Has what is doomed lost before the next call.
@@ -55,6 +63,7 @@ impl World {
             let store = Arc::clone(store);
             drop(state);
             let effect = async move {
+                let _in_store = world.in_store();
                 let lost = match content.clone() {
                     None => store.delete(&name).await,
                     Some(content) => store.put(&name, content, PutMode::Replace).await,
@@ -80,20 +89,44 @@ impl World {
     }
 }
 
+/// A future of a wrapped store that was polled and has not ended.
+pub(crate) struct InStore(World);
+
+impl Drop for InStore {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.in_stores -= 1;
+        state.progressed();
+    }
+}
+
+impl State {
+    /// Keeps effects until they are due, or gives them back where the case has ended: they hold the world.
+    #[must_use]
+    pub(crate) fn keep(&mut self, effects: impl IntoIterator<Item = Detached>) -> Vec<Detached> {
+        let effects = effects.into_iter();
+        if self.ended {
+            return effects.collect();
+        }
+        self.detached.extend(effects);
+        Vec::new()
+    }
+}
+
 /// A future of a wrapped store. Where it is dropped before its end, what it asked for comes about all the same if
 /// it is a write, unless a fault says otherwise.
 pub(crate) struct Effect<R: Send + 'static> {
     world: World,
     future: Option<BoxFuture<'static, Result<R, StoreError>>>,
     writes: bool,
-    in_store: bool,
+    in_store: Option<InStore>,
     at_once: bool,
 }
 
 impl<R: Send + 'static> Effect<R> {
     pub(crate) fn new(world: World, future: BoxFuture<'static, Result<R, StoreError>>, writes: bool) -> Self {
         world.state().open_writes += u32::from(writes);
-        Self { world, future: Some(future), writes, in_store: false, at_once: true }
+        Self { world, future: Some(future), writes, in_store: None, at_once: true }
     }
 
     /// It will not come about.
@@ -129,14 +162,8 @@ impl<R: Send + 'static> Effect<R> {
 
     /// Answers nobody, and comes about or not as it will.
     fn unattended(world: World, future: BoxFuture<'static, Result<R, StoreError>>) -> BoxFuture<'static, ()> {
-        let effect = Self { world, future: Some(future), writes: false, in_store: false, at_once: true };
+        let effect = Self { world, future: Some(future), writes: false, in_store: None, at_once: true };
         Box::pin(async move { drop(effect.await) })
-    }
-
-    fn leave(&mut self) {
-        if std::mem::take(&mut self.in_store) {
-            self.world.state().in_stores -= 1;
-        }
     }
 }
 
@@ -144,17 +171,16 @@ impl<R: Send + 'static> Future for Effect<R> {
     type Output = Result<R, StoreError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if !std::mem::replace(&mut self.in_store, true) {
-            let mut state = self.world.state();
-            state.in_stores += 1;
-            state.open_writes -= u32::from(self.writes);
+        if self.future.is_some() && self.in_store.is_none() {
+            self.in_store = Some(self.world.in_store());
+            self.world.state().open_writes -= u32::from(self.writes);
         }
         let Some(future) = self.future.as_mut() else { return Poll::Pending };
         let polled = future.as_mut().poll(context);
         self.at_once &= polled.is_ready();
         if polled.is_ready() {
             self.future = None;
-            self.leave();
+            self.in_store = None;
         }
         polled
     }
@@ -162,17 +188,14 @@ impl<R: Send + 'static> Future for Effect<R> {
 
 impl<R: Send + 'static> Drop for Effect<R> {
     fn drop(&mut self) {
+        let begun = self.in_store.is_some();
         let mut state = self.world.state();
-        if self.in_store {
-            state.in_stores -= 1;
-        } else {
-            state.open_writes -= u32::from(self.writes && self.future.is_some());
-        }
+        state.open_writes -= u32::from(!begun && self.writes && self.future.is_some());
         let Some(future) = self.future.take() else { return };
         let due = match state.fate.unwrap_or(Fate::Done) {
             _ if !self.writes => None,
             // What the store has begun can be neither stopped nor put off.
-            _ if self.in_store => Some(Due::Now),
+            _ if begun => Some(Due::Now),
             Fate::Never => None,
             Fate::Done => Some(Due::Now),
             Fate::Late(calls) => Some(Due::after(state.store_calls, calls)),

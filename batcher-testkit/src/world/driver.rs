@@ -82,11 +82,11 @@ impl World {
         let waker = Waker::from(Arc::clone(&woken));
         let mut context = Context::from_waker(&waker);
         let mut polls = 0;
-        let mut progress = Instant::now();
+        let mut progress = (0, Instant::now());
         loop {
             if woken.take() {
                 polls += 1;
-                progress = Instant::now();
+                progress.1 = Instant::now();
                 match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
                     Ok(Poll::Ready(output)) => return Ok(output),
                     Ok(Poll::Pending) => {}
@@ -107,8 +107,11 @@ impl World {
                 }
                 continue;
             }
-            if self.waits_for_threads() {
-                if progress.elapsed() > PATIENCE {
+            if let Some(made) = self.waits_for_threads() {
+                if made != progress.0 {
+                    progress = (made, Instant::now());
+                }
+                if progress.1.elapsed() > PATIENCE {
                     return Err(Ended::Stuck);
                 }
                 // Wakes come with an unpark, so that one that came since the flag was looked at ends this at once. So do
@@ -116,7 +119,7 @@ impl World {
                 thread::park_timeout(PATIENCE);
                 continue;
             }
-            // A job that has ended since the flag was looked at may have woken somebody before.
+            // What has ended since the flag was looked at may have woken somebody before.
             if woken.peek() {
                 continue;
             }
@@ -127,9 +130,10 @@ impl World {
         }
     }
 
-    fn waits_for_threads(&self) -> bool {
+    /// How much threads have brought about so far, where one of them is at something.
+    fn waits_for_threads(&self) -> Option<u64> {
         let state = self.state();
-        state.in_stores > 0 || state.jobs > 0
+        state.waits_for_threads().then_some(state.progress)
     }
 
     /// Lets the next thing happen that happens only when nothing else can; whether there was one. Whoever waits for it
@@ -150,7 +154,10 @@ impl World {
             late.into_iter().rev().for_each(|late| (late.0)());
             return true;
         }
-        if state.clock.advance() {
+        let sleepers = state.clock.advance();
+        if !sleepers.is_empty() {
+            drop(state);
+            sleepers.into_iter().for_each(Waker::wake);
             return true;
         }
         // What was asked to give up and did not never will.

@@ -44,10 +44,12 @@ impl<F: Future> Region<F> {
 
     /// Why it ends now, being pending: what becomes of the effects under way.
     fn ends_now(&mut self, id: u32, waker: &Waker) -> Option<Fate> {
+        let waker = Some(waker.clone());
+        // Dropped after the lock: with a waker may go whatever it wakes.
+        let _before;
         let mut state = self.world.state();
-        if let Some((_, wake)) = state.regions.iter_mut().find(|(region, _)| *region == id) {
-            *wake = Some(waker.clone());
-        }
+        let region = state.regions.iter_mut().find(|(region, _)| *region == id);
+        _before = region.map(|(_, known)| std::mem::replace(known, waker));
         let pending = self.pendings;
         state.pending(id, pending, &mut self.events);
         self.pendings += 1;
@@ -72,11 +74,13 @@ impl<F: Future> Region<F> {
         }
         drop(future);
         let Some(id) = self.id else { return };
+        // As above.
+        let _ended: Vec<_>;
         let mut state = self.world.state();
         if effects.is_some() {
             state.fate = None;
         }
-        state.regions.retain(|(region, _)| *region != id);
+        _ended = state.regions.extract_if(.., |(region, _)| *region == id).collect();
         if self.call == Call::Process && effects.is_some() {
             state.die(id);
             drop(state);

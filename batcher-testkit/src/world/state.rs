@@ -126,12 +126,16 @@ pub(crate) struct State {
     pub(crate) open_writes: u32,
     /// Futures of wrapped stores that were polled and have not ended.
     pub(crate) in_stores: u32,
+    /// How often effects are being polled that nobody waits for, until whoever waits for that has been woken.
+    pub(crate) attending: u32,
     /// Calls that will never be answered, and whose callers still wait.
     pub(crate) hanging: u32,
     /// Jobs handed to wrapped executors that have neither run nor been dropped.
     pub(crate) jobs: u32,
     /// The thread that waits until they have.
     pub(crate) driver: Option<Thread>,
+    /// How often something has ended that the driver waits for.
+    pub(crate) progress: u64,
     pub(crate) late_jobs: Vec<LateJob>,
     /// Attempts and processes that have begun and not ended, with whom to wake once they have been pending.
     pub(crate) regions: Vec<(u32, Option<Waker>)>,
@@ -153,6 +157,8 @@ pub(crate) struct State {
     pub(crate) model: Model,
     pub(crate) rewritable: Vec<String>,
     pub(crate) violations: Vec<Violation>,
+    /// Whether the case has ended, and nothing is to hold the world any longer.
+    pub(crate) ended: bool,
 }
 
 /// Hands a job to the executor that it was meant for.
@@ -195,9 +201,11 @@ impl State {
             idle_rounds: 0,
             open_writes: 0,
             in_stores: 0,
+            attending: 0,
             hanging: 0,
             jobs: 0,
             driver: None,
+            progress: 0,
             late_jobs: Vec::new(),
             regions: Vec::new(),
             polled: Vec::new(),
@@ -211,6 +219,7 @@ impl State {
             model: Model::default(),
             rewritable: Vec::new(),
             violations: Vec::new(),
+            ended: false,
         }
     }
 
@@ -308,12 +317,37 @@ impl State {
         std::mem::take(&mut self.overtaken)
     }
 
+    /// Whether threads are at something that may wake somebody.
+    pub(crate) fn waits_for_threads(&self) -> bool {
+        self.in_stores > 0 || self.jobs > 0 || self.attending > 0
+    }
+
+    /// Something has ended that the driver waits for. It need not wake anybody: that it has ended may be all that the world
+    /// waits for.
+    pub(crate) fn progressed(&mut self) {
+        self.progress += 1;
+        if let Some(driver) = self.driver.as_ref().filter(|_| !self.waits_for_threads()) {
+            driver.unpark();
+        }
+    }
+
     pub(crate) fn heal(&mut self) {
         self.chooser.plan.heal();
     }
 
+    /// Keeps a job until nothing else can happen, or gives it back where the case has ended: it holds the world.
+    #[must_use]
+    pub(crate) fn keep_job(&mut self, late: LateJob) -> Option<LateJob> {
+        if self.ended {
+            return Some(late);
+        }
+        self.late_jobs.push(late);
+        None
+    }
+
     /// What is under way holds the world; without this a world whose case has ended would hold itself.
     pub(crate) fn end(&mut self) -> impl Sized + use<> {
+        self.ended = true;
         (std::mem::take(&mut self.detached), std::mem::take(&mut self.late_jobs))
     }
 
