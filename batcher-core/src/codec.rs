@@ -80,7 +80,8 @@ impl fmt::Display for CodecId {
 /// - **Not growing**: a block that does not shrink is stored, so that no frame is longer than
 ///   [`max_frame_len`](Codec::max_frame_len) of its block.
 ///
-/// The suite of `batcher-testkit` checks all of it, in one line of a codec's tests.
+/// The suite of `batcher-testkit` checks all of it, in one line of a codec's tests, what is allocated where it is told
+/// how to see that, and what is promised of dictionaries below where the codec trains one or takes one.
 ///
 /// A codec whose frames are those of a standard tool keeps whole objects readable by that tool: see
 /// `docs/FORMAT.md`.

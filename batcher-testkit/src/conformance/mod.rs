@@ -1,4 +1,5 @@
-//! Suites for whoever implements a store or a codec: a rule for everything that the traits promise.
+//! Suites for whoever implements a store or a codec: a rule for everything that the traits promise, but for [what cannot
+//! be checked](#what-is-not-checked).
 //!
 //! One line in a crate's tests makes a module with one `#[test]` for each rule, under the rule's name:
 //!
@@ -71,10 +72,19 @@
 //!
 //! # A bucket that others use
 //!
-//! Each rule works in a place of its own, `prefix/rule/`, touches nothing outside, and deletes what it has put where the
+//! Each rule works in a place of its own, `prefix/rule/`, touches no object outside, and deletes what it has put where the
 //! store can delete. What is left by a store that cannot, by writes that landed late, and by uploads whose start was
 //! dropped, is for the bucket's expiry; a run under a prefix of its own does not meet it. On a network, wrap the
 //! store in a [`Retry`](batcher_core::Retry) where it may be unwell: an error of the network is a breach otherwise.
+//!
+//! One rule also asks for what is no name and would not lie in its place: `bad_names_are_invalid`, for the empty name, `/`,
+//! `.`, `..`, and its place with a slash in front, with nothing behind it, and with as many `..` as lead out. A store that
+//! takes one may have somebody's object there. So these come after bad names that do not lead out, and the first that is
+//! taken ends the rule; each is read before it is written; where the store declares that it can create, it is asked to
+//! create and never to replace, and where it can also delete, what was created is deleted again. Harm can still come of a
+//! store that refuses to read under such a name and yet writes or deletes: it may replace what is there where it does not
+//! declare creating, or declares it and does not do it, and delete what is there. What it has created stays where it does
+//! not delete. [Leave the rule out](SinkOptions::without) where that is too much.
 //!
 //! # What is not checked
 //!
@@ -83,6 +93,9 @@
 //!   and a dropped write is looked at only for a few polls.
 //! - That futures are `Send`: the traits do not let any others be.
 //! - Listing everything, by the empty prefix: that would be other people's objects.
+//! - Dictionaries of a codec that trains none from the rows of the suite and takes no rows for one either; and of any, that
+//!   it is digested once. With a dictionary, the rules on dictionaries are checked and no others: to have those checked,
+//!   too, give the suite a codec that [has one](batcher_core::Codec::with_dictionary).
 
 mod codec;
 pub(crate) mod corpus;

@@ -7,6 +7,8 @@ use std::thread::{self, ThreadId};
 
 use batcher_core::{Codec, CodecError, CodecId};
 
+use crate::learned;
+
 const MARK: u8 = b'M';
 const STORED: u8 = 0;
 const RUN: u8 = 1;
@@ -40,6 +42,22 @@ pub(crate) enum CodecDefect {
     ParamsChange,
     KnowsOnlyItsOwn,
     FramesAreNew,
+    KnowsSomeDictionaries,
+    TrainsAndKnowsNone,
+    TrainsByItsNumber,
+    TrainsAByteTooMuch,
+    PanicsWithoutSamples,
+    LosesWhatIsInTheDictionary,
+    DictionariesMakeLonger,
+    DictionariesAreParams,
+    BlocksAreRememberedBesides,
+    BelievesDictionaries,
+    DictionariesFailAsALibrary,
+    BelievesThePrefix,
+    /// No defect: it trains none and takes any bytes for one.
+    TakesAnyDictionary,
+    /// Nor this.
+    KnowsNoDictionaries,
 }
 
 #[derive(Debug)]
@@ -194,5 +212,13 @@ impl Codec for BrokenCodec {
             block.copy_from_slice(body);
         }
         Ok(())
+    }
+
+    fn train_dictionary(&self, samples: &[&[u8]], longest: usize) -> Option<Vec<u8>> {
+        learned::train(self.defect, self.number, samples, longest)
+    }
+
+    fn with_dictionary(&self, dictionary: &[u8]) -> Result<Arc<dyn Codec>, CodecError> {
+        learned::learn(self.defect, &self.params, dictionary)
     }
 }

@@ -120,6 +120,36 @@ const DEFECTS: &[(CodecDefect, &[&str])] = &[
         ],
     ),
     (FramesAreNew, &["frames_are_as_they_were"]),
+    (KnowsSomeDictionaries, &["dictionaries_are_known_or_not"]),
+    (
+        TrainsAndKnowsNone,
+        &[
+            "dictionaries_are_known_or_not",
+            "odd_samples_are_survived",
+            "blocks_come_back_with_a_dictionary",
+            "a_dictionary_keeps_to_the_bound",
+            "a_dictionary_changes_no_identity",
+            "a_frame_depends_on_block_and_dictionary_alone",
+            "any_bytes_are_survived_as_a_dictionary",
+            "damage_is_survived_with_a_dictionary",
+        ],
+    ),
+    (TrainsByItsNumber, &["the_same_samples_train_the_same"]),
+    (TrainsAByteTooMuch, &["dictionaries_keep_to_their_length", "odd_samples_are_survived"]),
+    (PanicsWithoutSamples, &["odd_samples_are_survived"]),
+    (
+        LosesWhatIsInTheDictionary,
+        &["blocks_come_back_with_a_dictionary", "any_bytes_are_survived_as_a_dictionary"],
+    ),
+    (DictionariesMakeLonger, &["a_dictionary_keeps_to_the_bound"]),
+    (DictionariesAreParams, &["a_dictionary_changes_no_identity"]),
+    (BlocksAreRememberedBesides, &["a_frame_depends_on_block_and_dictionary_alone"]),
+    (BelievesDictionaries, &["any_bytes_are_survived_as_a_dictionary"]),
+    (
+        DictionariesFailAsALibrary,
+        &["dictionaries_are_known_or_not", "any_bytes_are_survived_as_a_dictionary"],
+    ),
+    (BelievesThePrefix, &["damage_is_survived_with_a_dictionary"]),
 ];
 
 fn good() -> BrokenCodec {
@@ -207,4 +237,19 @@ fn a_good_codec_is_clean_and_what_nobody_asked_for_is_said() {
     let report = conformance::codec(good, &CodecOptions::default().without("no_truncation_decodes"));
     assert_eq!(skipped(&report), 4);
     assert!(report.to_string().contains("4 not applicable, 0 broken"));
+}
+
+/// How many rules are not applicable to a codec that keeps all others.
+fn skipped(kind: CodecDefect) -> usize {
+    let numbers = Arc::default();
+    let report = conformance::codec(|| BrokenCodec::new(kind, &numbers), &options());
+    assert!(report.is_clean(), "{report}");
+    report.to_string().matches("not applicable  ").count()
+}
+
+#[test]
+fn no_more_is_asked_of_dictionaries_than_a_codec_knows_of_them() {
+    assert_eq!(skipped(KnowsNoDictionaries), 9);
+    // None is trained.
+    assert_eq!(skipped(TakesAnyDictionary), 3);
 }

@@ -22,6 +22,7 @@ pub(crate) enum Defect {
     SuffixIsAPrefix,
     TakesBadNames,
     DecodesPercents,
+    RefusesLeadingMarks,
     CutsLongNames,
     ListsByDirectory,
     ListsOtherLengths,

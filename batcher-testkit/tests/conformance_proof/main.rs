@@ -12,6 +12,8 @@ mod codec;
 mod codec_defects;
 mod conformant;
 mod defect;
+mod learned;
+mod shared;
 mod sink_defects;
 mod store;
 mod upload;

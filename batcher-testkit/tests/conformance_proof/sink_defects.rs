@@ -62,6 +62,7 @@ const DEFECTS: &[(Defect, &[&str])] = &[
     (SuffixIsAPrefix, &["suffixes_are_read_or_refused"]),
     (TakesBadNames, &["bad_names_are_invalid", "errors_name_object_and_operation"]),
     (DecodesPercents, &["odd_names_stand_for_themselves"]),
+    (RefusesLeadingMarks, &["odd_names_stand_for_themselves", "lists_go_by_prefix"]),
     (CutsLongNames, &["long_names_are_whole_or_refused"]),
     (ListsByDirectory, &["long_names_are_whole_or_refused", "lists_go_by_prefix"]),
     (
@@ -178,6 +179,16 @@ fn every_rule_is_turned_red_by_some_defect() {
     let red: BTreeSet<_> = DEFECTS.iter().flat_map(|(_, rules)| rules.iter().copied()).collect();
     let all: BTreeSet<_> = sink_rules().iter().map(conformance::SinkRule::id).collect();
     assert_eq!(red, all);
+}
+
+#[test]
+fn a_store_that_may_refuse_odd_names_takes_plain_ones() {
+    let store = Broken::new(RefusesLeadingMarks, MemoryStore::builder());
+    let options = SinkOptions::default().with_odd_names_refused();
+    let report = block_on(conformance::sink(&store, &options));
+    let finding = report.finding("odd_names_stand_for_themselves").unwrap();
+    let Verdict::Broken(message) = finding.verdict() else { panic!("{finding}") };
+    assert!(message.contains("/odd/...\""), "{message}");
 }
 
 #[test]

@@ -133,6 +133,10 @@ impl Broken {
                 return Err(StoreError::new(StoreErrorKind::TooLarge, Operation::Put, name)
                     .with_outcome(Outcome::NotApplied));
             }
+            Defect::RefusesLeadingMarks if name.contains("/.") || name.contains("/-") => {
+                return Err(StoreError::new(StoreErrorKind::InvalidInput, Operation::Put, name)
+                    .with_outcome(Outcome::NotApplied));
+            }
             Defect::CreateOverwrites => return self.inner.put(name, payload, PutMode::Replace).await,
             Defect::CreateLooksFirst if mode == PutMode::Create => {
                 if self.inner.size(name).await.is_ok() {

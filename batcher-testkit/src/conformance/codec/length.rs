@@ -1,6 +1,8 @@
 //! Lengths: of another block, cut, with something behind, claimed, and the longest there are.
 
-use super::trial::CodecTrial;
+use batcher_core::Codec;
+
+use super::trial::{CodecTrial, Framed, is_refused_by};
 use crate::conformance::unmet::{Checked, ensure};
 
 pub(super) fn a_frame_fills_no_other_length(trial: &CodecTrial<'_>) -> Checked {
@@ -17,10 +19,15 @@ pub(super) fn a_frame_fills_no_other_length(trial: &CodecTrial<'_>) -> Checked {
 }
 
 pub(super) fn no_truncation_decodes(trial: &CodecTrial<'_>) -> Checked {
-    for (name, block, frame) in trial.small_frames()? {
+    truncate(&*trial.codec, &trial.small_frames()?)
+}
+
+/// Decodes every beginning of frames, which must fail.
+pub(super) fn truncate(codec: &dyn Codec, frames: &[Framed<'_>]) -> Checked {
+    for (name, block, frame) in frames {
         for len in 0..frame.len() {
             let step = format!("decoding the first {len} of {} bytes of the frame of {name}", frame.len());
-            trial.is_refused(&step, &frame[..len], block.len())?;
+            is_refused_by(codec, &step, &frame[..len], block.len())?;
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod allocation;
 mod damage;
+mod dictionary;
 mod digest;
 mod frame;
 mod identity;

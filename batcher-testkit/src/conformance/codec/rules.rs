@@ -1,6 +1,6 @@
 //! The list of rules, from which the table and the tests of users are made.
 
-use super::{CodecRule, allocation, damage, digest, frame, identity, length, same};
+use super::{CodecRule, allocation, damage, dictionary, digest, frame, identity, length, same};
 
 /// Hands the list to [`__codec_rule_list`], with what is to be made of it.
 #[doc(hidden)]
@@ -28,6 +28,16 @@ macro_rules! __codec_rules {
             identity::the_registry_finds_a_decoder: "The registry makes a decoder from id and parameters, and takes any parameters without a panic.";
             allocation::decoding_keeps_to_the_budget: "Decoding allocates no more than stated besides the block, whatever the frame claims.";
             digest::frames_are_as_they_were: "Frames have the digests that they had.";
+            dictionary::dictionaries_are_known_or_not: "A codec that answers NoDictionaries does so whatever it is given, and trains none.";
+            dictionary::the_same_samples_train_the_same: "The same samples train the same dictionary, whatever was trained before, by whichever codec of the kind.";
+            dictionary::dictionaries_keep_to_their_length: "No dictionary is longer than it may be, however short that is.";
+            dictionary::odd_samples_are_survived: "No samples, one, empty and odd ones train a dictionary or none, and never panic.";
+            dictionary::blocks_come_back_with_a_dictionary: "A block comes back from a frame made with a dictionary, by whichever codec of the kind has the same.";
+            dictionary::a_dictionary_keeps_to_the_bound: "No frame made with a dictionary is longer than max_frame_len without.";
+            dictionary::a_dictionary_changes_no_identity: "A codec with a dictionary has the id and the parameters of the one without.";
+            dictionary::a_frame_depends_on_block_and_dictionary_alone: "The same block and dictionary give the same frame, whatever was encoded before.";
+            dictionary::any_bytes_are_survived_as_a_dictionary: "Bytes of chance and damaged dictionaries are Malformed or NoDictionaries, or make a codec that does not panic.";
+            dictionary::damage_is_survived_with_a_dictionary: "With a dictionary, too, damaged frames are an error or give some block, cut ones an error, and none is a panic.";
         }
     };
 }

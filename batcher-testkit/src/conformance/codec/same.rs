@@ -12,7 +12,8 @@ const THREADS: usize = 4;
 /// Lengths that follow each other so that what a longer one leaves behind would show in a shorter one.
 const LENGTHS: [usize; 9] = [70_000, 10, 300_000, 65_535, 1000, 16_000, 0, 131_072, 50];
 
-fn blocks<'a>(trial: &'a CodecTrial<'_>) -> Vec<(String, &'a [u8])> {
+/// Blocks of every kind, the long between the short.
+pub(super) fn blocks<'a>(trial: &'a CodecTrial<'_>) -> Vec<(String, &'a [u8])> {
     let mut blocks = trial.blocks(&LENGTHS);
     // Kinds one after the other, too.
     blocks.sort_by_key(|(_, block)| block.len() % 7);
@@ -25,7 +26,12 @@ fn expected(trial: &CodecTrial<'_>, blocks: &[(String, &[u8])]) -> Checked<Vec<V
 }
 
 /// Encodes all blocks, beginning at different ones, and compares.
-fn again(codec: &dyn Codec, turn: usize, blocks: &[(String, &[u8])], expected: &[Vec<u8>]) -> Checked {
+pub(super) fn again(
+    codec: &dyn Codec,
+    turn: usize,
+    blocks: &[(String, &[u8])],
+    expected: &[Vec<u8>],
+) -> Checked {
     for at in (0..2 * blocks.len()).map(|at| (at * 5 + turn) % blocks.len()) {
         let (name, block) = &blocks[at];
         ensure!(

@@ -19,7 +19,7 @@ const SHORT_LEN: usize = 300_000;
 const SMALL: [usize; 4] = [0, 1, 50, 1000];
 
 /// The name of a block, the block and its frame.
-type Framed<'a> = (String, &'a [u8], Vec<u8>);
+pub(super) type Framed<'a> = (String, &'a [u8], Vec<u8>);
 
 /// A codec, more of its kind, what it is held to, and blocks to give it.
 pub(super) struct CodecTrial<'a> {
@@ -75,11 +75,7 @@ impl<'a> CodecTrial<'a> {
 
     /// Blocks whose frames are short, and the frames.
     pub(super) fn small_frames(&self) -> Checked<Vec<Framed<'_>>> {
-        let framed = |(name, block)| {
-            let frame = self.encode(block)?;
-            Ok((name, block, frame))
-        };
-        self.blocks(&SMALL).into_iter().map(framed).collect()
+        framed(&*self.codec, self.blocks(&SMALL))
     }
 
     /// The frame of a block, which must work.
@@ -87,41 +83,14 @@ impl<'a> CodecTrial<'a> {
         encode_with(&*self.codec, block, 0xA5, 0)
     }
 
-    /// What decoding bytes from outside gives: the block where it succeeds, nothing where it fails in a way in which
-    /// it may.
+    /// As [`decode_with`], of the codec.
     pub(super) fn decode(&self, step: &str, frame: &[u8], len: usize) -> Checked<Option<Vec<u8>>> {
-        let mut block = vec![0xA5; len];
-        let decoded = catch_unwind(AssertUnwindSafe(|| self.codec.decode(frame, &mut block)));
-        match decoded {
-            Ok(Ok(())) => Ok(Some(block)),
-            Ok(Err(CodecError::Malformed { offset, .. })) => {
-                ensure!(
-                    offset <= frame.len(),
-                    "{step}: expected Malformed within {} bytes, got offset {offset}",
-                    frame.len()
-                );
-                Ok(None)
-            }
-            Ok(Err(CodecError::WrongLength { expected, actual })) => {
-                ensure_eq!(expected, len, "{step}: length that WrongLength says was asked for");
-                ensure!(
-                    actual != len,
-                    "{step}: expected WrongLength to tell another length than {len}, got the same"
-                );
-                Ok(None)
-            }
-            Ok(Err(other)) => broken!("{step}: expected Malformed or WrongLength, got {other:?}"),
-            Err(panic) => {
-                broken!("{step}: expected an error or a block, got a codec that {}", panic_message(&*panic))
-            }
-        }
+        decode_with(&*self.codec, step, frame, len)
     }
 
-    /// That bytes do not decode into a block of `len` bytes.
+    /// That the codec does not decode bytes into a block of `len` bytes.
     pub(super) fn is_refused(&self, step: &str, frame: &[u8], len: usize) -> Checked {
-        let decoded = self.decode(step, frame, len)?;
-        ensure!(decoded.is_none(), "{step}: expected Malformed or WrongLength, got success");
-        Ok(())
+        is_refused_by(&*self.codec, step, frame, len)
     }
 
     /// That a frame is decoded to the last byte, whatever stood in the block before.
@@ -152,4 +121,54 @@ pub(super) fn encode_with(codec: &dyn Codec, block: &[u8], before: u8, more: usi
     ensure!(len <= frame.len(), "{}: expected a length within, got {len}", step());
     frame.truncate(len);
     Ok(frame)
+}
+
+/// Blocks with their frames.
+pub(super) fn framed<'a>(codec: &dyn Codec, blocks: Vec<(String, &'a [u8])>) -> Checked<Vec<Framed<'a>>> {
+    let framed = |(name, block)| {
+        let frame = encode_with(codec, block, 0xA5, 0)?;
+        Ok((name, block, frame))
+    };
+    blocks.into_iter().map(framed).collect()
+}
+
+/// What decoding bytes from outside gives: the block where it succeeds, nothing where it fails in a way in which it may.
+pub(super) fn decode_with(
+    codec: &dyn Codec,
+    step: &str,
+    frame: &[u8],
+    len: usize,
+) -> Checked<Option<Vec<u8>>> {
+    let mut block = vec![0xA5; len];
+    let decoded = catch_unwind(AssertUnwindSafe(|| codec.decode(frame, &mut block)));
+    match decoded {
+        Ok(Ok(())) => Ok(Some(block)),
+        Ok(Err(CodecError::Malformed { offset, .. })) => {
+            ensure!(
+                offset <= frame.len(),
+                "{step}: expected Malformed within {} bytes, got offset {offset}",
+                frame.len()
+            );
+            Ok(None)
+        }
+        Ok(Err(CodecError::WrongLength { expected, actual })) => {
+            ensure_eq!(expected, len, "{step}: length that WrongLength says was asked for");
+            ensure!(
+                actual != len,
+                "{step}: expected WrongLength to tell another length than {len}, got the same"
+            );
+            Ok(None)
+        }
+        Ok(Err(other)) => broken!("{step}: expected Malformed or WrongLength, got {other:?}"),
+        Err(panic) => {
+            broken!("{step}: expected an error or a block, got a codec that {}", panic_message(&*panic))
+        }
+    }
+}
+
+/// That a codec does not decode bytes into a block of `len` bytes.
+pub(super) fn is_refused_by(codec: &dyn Codec, step: &str, frame: &[u8], len: usize) -> Checked {
+    let decoded = decode_with(codec, step, frame, len)?;
+    ensure!(decoded.is_none(), "{step}: expected Malformed or WrongLength, got success");
+    Ok(())
 }

@@ -31,8 +31,10 @@ impl Default for SinkOptions {
 
 impl SinkOptions {
     /// All rules, under a prefix that is a name itself, of at most 256 bytes. Nothing outside of it is listed, written
-    /// or deleted. In a store that outlives the test, choose a fresh one for every run: a rule that finds an object in
-    /// its place is broken. A store whose longest put is shorter than 4 KiB cannot be judged.
+    /// or deleted, unless the store takes what is no name: `bad_names_are_invalid` tries some that lie elsewhere, [with
+    /// care](crate::conformance#a-bucket-that-others-use). In a store that outlives the test, choose a fresh prefix for
+    /// every run: a rule that finds an object in its place is broken. A store whose longest put is shorter than 4 KiB
+    /// cannot be judged.
     pub fn new(prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), contenders: 8, odd_names: true, without: BTreeSet::new() }
     }
@@ -43,8 +45,9 @@ impl SinkOptions {
         self
     }
 
-    /// Allows the store to refuse names with other characters than letters, digits, `-`, `_`, `.` and `/`, as
-    /// [`InvalidInput`](batcher_core::StoreErrorKind::InvalidInput). It may never take one such name for another.
+    /// Allows the store to refuse names with other characters than ASCII letters, digits, `-`, `_`, `.` and `/`, as
+    /// [`InvalidInput`](batcher_core::StoreErrorKind::InvalidInput). It may never take one such name for another, and
+    /// wherever in a name those characters stand, it must take them: `...` and `-a` are names.
     pub fn with_odd_names_refused(mut self) -> Self {
         self.odd_names = false;
         self

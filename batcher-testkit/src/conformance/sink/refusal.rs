@@ -71,7 +71,7 @@ pub(super) async fn errors_name_object_and_operation(trial: &Trial<'_>) -> Check
     names("size of what is not there", store.size(&absent).await, Operation::Size, &absent)?;
 
     // Of a bad name, every operation is an error.
-    let bad = format!("{}bad//name", trial.area());
+    let bad = trial.name("bad//name");
     names("put under a bad name", store.put(&bad, x(), PutMode::Replace).await, Operation::Put, &bad)?;
     let started = store.start_multipart(&bad, PutMode::Replace).await;
     names("start of an upload of a bad name", started, Operation::StartMultipart, &bad)?;
@@ -84,11 +84,19 @@ pub(super) async fn errors_name_object_and_operation(trial: &Trial<'_>) -> Check
     // Taken or not supported, it is an error.
     names("create of a taken name", store.put(&taken, x(), PutMode::Create).await, Operation::Put, &taken)?;
     if capabilities.multipart_create {
-        let mut upload = trial.start(&taken, PutMode::Create).await?;
-        worked("a part", upload.put_part(x()).await)?;
-        let completed = upload.complete().await;
-        names("completion under a taken name", completed, Operation::CompleteMultipart, &taken)?;
-        let _ = upload.abort().await;
+        match store.start_multipart(&taken, PutMode::Create).await {
+            // As good a time to say so as completion.
+            Err(error) => {
+                let step = "start of an upload of a taken name";
+                names::<()>(step, Err(error), Operation::StartMultipart, &taken)?;
+            }
+            Ok(mut upload) => {
+                worked("a part", upload.put_part(x()).await)?;
+                let completed = upload.complete().await;
+                names("completion under a taken name", completed, Operation::CompleteMultipart, &taken)?;
+                let _ = upload.abort().await;
+            }
+        }
     } else {
         let started = store.start_multipart(&taken, PutMode::Create).await;
         names("start of an upload that is not supported", started, Operation::StartMultipart, &taken)?;

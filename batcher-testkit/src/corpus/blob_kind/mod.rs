@@ -21,7 +21,7 @@ use super::SplitMix64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum BlobKind {
-    /// Binary rows of 40 bytes, as window aggregates are kept: ascending key, window, count, sum, maximum and time of
+    /// Binary rows of 40 bytes, as window aggregates are kept: ascending key, window, count, maximum, sum and time of
     /// the last change, all little-endian. Ratio 1.65.
     Rows,
     /// Variable-length integers: distance to the key before, a count, mostly small, and a difference of timestamps. Ratio
