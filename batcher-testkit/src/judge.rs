@@ -29,6 +29,8 @@ pub enum Judge {
     /// An upload in parts was aborted after its completion was asked for and not answered, while no object of that name
     /// stood: the completion may have been under way.
     AbortedInDoubt,
+    /// An upload in parts was to be completed although a part of it had failed or was not answered yet.
+    CompletedTooSoon,
     /// More memory was used than the exploration allows.
     Memory,
     /// There was no end within the time, or the number of calls, that the exploration allows.
@@ -55,6 +57,7 @@ impl fmt::Display for Judge {
             Self::DoubleEffect => "rewritten with other bytes",
             Self::LeakedUpload => "upload leaked",
             Self::AbortedInDoubt => "upload aborted in doubt",
+            Self::CompletedTooSoon => "upload completed too soon",
             Self::Memory => "memory over the limit",
             Self::Time => "no end within the limit",
             Self::Stuck => "stuck",

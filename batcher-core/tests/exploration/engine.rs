@@ -359,7 +359,7 @@ impl Adaptor {
 }
 
 /// How many answers held other bytes than the store, or another version; one that breaks off does not.
-fn spoilt(fired: &[FiredFault]) -> usize {
+pub(crate) fn spoilt(fired: &[FiredFault]) -> usize {
     let spoils = |kind| {
         matches!(kind, FaultKind::FlipBit | FaultKind::ZeroedRead | FaultKind::Misdirected | FaultKind::Stale)
     };

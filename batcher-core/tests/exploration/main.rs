@@ -8,6 +8,7 @@
 )]
 
 mod codec;
+mod encounters;
 mod engine;
 
 use std::time::{Duration, Instant};
@@ -128,6 +129,16 @@ const ENDS: [FaultKind; 7] = [
     FaultKind::PanicAfter,
 ];
 
+/// What goes wrong in reads alone.
+const OF_READS: [FaultKind; 6] = [
+    FaultKind::ShortRead,
+    FaultKind::FlipBit,
+    FaultKind::ZeroedRead,
+    FaultKind::Misdirected,
+    FaultKind::Stale,
+    FaultKind::Absent,
+];
+
 /// What goes wrong in codecs and executors.
 const OF_SEAMS: [FaultKind; 6] = [
     FaultKind::CodecFails,
@@ -240,6 +251,54 @@ fn damage_is_never_read_as_data() {
         kinds.extend((!engine.in_parts).then_some(FaultKind::Torn));
         kinds.extend([FaultKind::Late, FaultKind::Cancel, FaultKind::Stale, FaultKind::ShortRead]);
         clean(&explore(&engine).faults(kinds).depth(2).run(), start);
+    }
+}
+
+fn encounter<F>(scenario: impl Fn(World) -> F + Sync) -> Exploration<impl Fn(World) -> F + Sync>
+where
+    F: Future<Output = Result<(), String>>,
+{
+    let crashes = [FaultKind::CrashBefore, FaultKind::CrashAfter];
+    let lists =
+        [FaultKind::ListMisses, FaultKind::ListRepeats, FaultKind::ListReversed, FaultKind::ListBreaksOff];
+    let encounter = Exploration::new(scenario).limits(LIMITS.0, LIMITS.1);
+    encounter.without(OF_PAUSES).without(crashes).without(lists)
+}
+
+#[test]
+fn every_fault_and_every_pair_where_a_name_is_taken() {
+    for in_parts in [false, true] {
+        let (start, run) = (Instant::now(), |world| encounters::a_name_is_taken(world, in_parts));
+        let kinds = ENDS.into_iter().filter(|_| in_parts);
+        clean(&encounter(run).without(kinds).late_window(1).depth(2).run(), start);
+    }
+}
+
+#[test]
+fn every_fault_and_every_pair_where_an_epoch_is_returned_to() {
+    for in_parts in [false, true] {
+        let (start, run) = (Instant::now(), |world| encounters::an_epoch_is_returned_to(world, in_parts));
+        // Nothing is read back before a second thing goes wrong, and pairs are many where there are parts.
+        let reads = FaultKind::ALL.iter().copied().filter(|kind| in_parts && OF_READS.contains(kind));
+        let depth = if in_parts { 1 } else { 2 };
+        clean(&encounter(run).without(reads).lasting(in_parts).late_window(2).depth(depth).run(), start);
+    }
+}
+
+/// Uploads that nobody can clear away later.
+#[test]
+fn every_refusal_of_the_only_attempt() {
+    let start = Instant::now();
+    let kinds = FaultKind::ALL.iter().copied().filter(|kind| matches!(kind, FaultKind::Reject(_)));
+    clean(&encounter(encounters::there_is_one_attempt).faults(kinds).lasting(true).run(), start);
+}
+
+#[test]
+fn every_fault_and_every_pair_where_an_object_is_replaced_under_its_reader() {
+    for versions in [false, true] {
+        let (start, run) = (Instant::now(), |world| encounters::an_object_is_replaced(world, versions));
+        let exists = [FaultKind::OwnExists, FaultKind::PhantomExists];
+        clean(&encounter(run).without(exists).late_window(2).depth(2).run(), start);
     }
 }
 

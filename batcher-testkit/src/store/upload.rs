@@ -1,13 +1,14 @@
 //! Uploads in parts, of which chosen calls go wrong.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use batcher_core::{
     BlobStore, MultipartUpload, Operation, Outcome, Payload, PutMode, StoreError, StoreErrorKind,
 };
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, FutureExt, TryFutureExt};
 use futures_util::lock::Mutex as AsyncMutex;
 
 use super::FaultStore;
@@ -30,6 +31,8 @@ pub(super) struct FaultUpload<S> {
     parts: Arc<Mutex<Vec<Option<Payload>>>>,
     /// Whether the wrapped store was never told of a part.
     lost_part: bool,
+    /// Parts whose callers were not told that they are there.
+    unanswered: Arc<AtomicU32>,
     /// Whether completion was asked for and nobody knows what came of it.
     in_doubt: bool,
 }
@@ -60,6 +63,7 @@ impl<S: BlobStore + 'static> FaultUpload<S> {
             mode,
             parts: Arc::default(),
             lost_part: false,
+            unanswered: Arc::default(),
             in_doubt: false,
         }
     }
@@ -112,10 +116,16 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
             taking.took_effect();
             Ok(())
         };
-        call.run(effect.boxed(), nothing_to_tear).boxed()
+        let unanswered = Arc::clone(&self.unanswered);
+        unanswered.fetch_add(1, Ordering::Relaxed);
+        let answered = call.run(effect.boxed(), nothing_to_tear);
+        answered.inspect_ok(move |()| _ = unanswered.fetch_sub(1, Ordering::Relaxed)).boxed()
     }
 
     async fn complete(&mut self) -> Result<(), StoreError> {
+        if self.unanswered.load(Ordering::Relaxed) > 0 {
+            self.store.world.report(Judge::CompletedTooSoon, format!("of {:?}", self.name));
+        }
         let call = self.call(Operation::CompleteMultipart);
         let (inner, parts, taking) = (Arc::clone(&self.inner), Arc::clone(&self.parts), call.clone());
         let (store, id, lost_part) = (self.store.clone(), self.id, self.lost_part);

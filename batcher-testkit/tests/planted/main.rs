@@ -94,7 +94,8 @@ planted! {
     forgotten_sync: ForgottenSync, LostAcknowledged, lives::everything;
     swallowed_completion: SwallowedCompletion, LostAcknowledged, one_life::refused;
     upload_left: UploadLeft, LeakedUpload, one_life::everything;
-    abort_after_unknown: AbortAfterUnknown, Failed, one_life::refused;
+    abort_after_unknown: AbortAfterUnknown, AbortedInDoubt, one_life::late;
+    completes_anyway: CompletesAnyway, CompletedTooSoon, one_life::everything;
     second_flush_overwrites: SecondFlushOverwrites, DoubleEffect, one_life::replacing;
     retry_replaces: RetryReplaces, ForeignOverwritten, foreign::writes;
     lost_wakeup: LostWakeup, Stuck, one_life::everything;
@@ -116,7 +117,7 @@ fn no_pause_is_a_bug() {
 }
 
 /// Every judge that there is.
-const JUDGES: [Judge; 13] = [
+const JUDGES: [Judge; 15] = [
     Judge::LostAcknowledged,
     Judge::LostBuffered,
     Judge::WrongData,
@@ -124,6 +125,8 @@ const JUDGES: [Judge; 13] = [
     Judge::ForeignOverwritten,
     Judge::DoubleEffect,
     Judge::LeakedUpload,
+    Judge::AbortedInDoubt,
+    Judge::CompletedTooSoon,
     Judge::Memory,
     Judge::Time,
     Judge::Stuck,

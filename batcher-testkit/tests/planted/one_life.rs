@@ -40,6 +40,11 @@ pub(crate) fn unanswered(bug: Option<Bug>) -> Hunt {
     hunt(bug, creating).faults([FaultKind::AckLost, FaultKind::Late]).depth(2)
 }
 
+/// Writes that come late.
+pub(crate) fn late(bug: Option<Bug>) -> Hunt {
+    hunt(bug, creating).faults([FaultKind::Late])
+}
+
 /// Pairs of writes that are never answered and calls that are refused.
 pub(crate) fn refused(bug: Option<Bug>) -> Hunt {
     let denied = FaultKind::Reject(StoreErrorKind::Denied);
