@@ -1,4 +1,4 @@
-//! Sealing a batch, finding a key in one, and the checksum: `cargo bench -p batcher-core`.
+//! Sealing a batch, and finding a key in one: `cargo bench -p batcher-core`.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
@@ -12,8 +12,6 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 
 const BLOBS: u64 = 100_000;
 const BLOB_LEN: usize = 64;
-/// A block as the batcher cuts them.
-const SUMMED: usize = 256 << 10;
 
 fn blobs() -> Vec<(String, Bytes)> {
     let blob = |number| (KeyKind::Sequential.key(0, number), BlobKind::Rows.blob(number, BLOB_LEN));
@@ -63,13 +61,5 @@ fn lookup(criterion: &mut Criterion) {
     });
 }
 
-fn checksum(criterion: &mut Criterion) {
-    let block = BlobKind::Rows.blob(1, SUMMED);
-    let mut group = criterion.benchmark_group("crc32c");
-    group.throughput(Throughput::Bytes(block.len() as u64));
-    group.bench_function("256 KiB", |bencher| bencher.iter(|| crc32c::crc32c(black_box(&block))));
-    group.finish();
-}
-
-criterion_group!(benches, sealing, lookup, checksum);
+criterion_group!(benches, sealing, lookup);
 criterion_main!(benches);

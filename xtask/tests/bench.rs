@@ -39,9 +39,17 @@ fn every_scenario_measures_something() {
         assert!(positive.count() > 0, "{scenario}");
     }
     let text = String::from_utf8(output.stdout).unwrap();
-    for goal in report["goals"].as_array().unwrap() {
+    let goals = report["goals"].as_array().unwrap();
+    for goal in goals {
         assert!(text.contains(goal["goal"].as_str().unwrap()), "{goal}");
     }
+    let gap = goals.iter().filter(|goal| goal["goal"].as_str().unwrap().starts_with("the longest gap"));
+    let gap: Vec<Option<f64>> = gap.map(|goal| goal["limit"].as_f64()).collect();
+    let counts =
+        figures.iter().filter(|figure| figure["scenario"] == "blob-counts" && figure["quantity"] == "add");
+    let counts: Vec<&str> = counts.filter_map(|figure| figure["case"].as_str()).collect();
+    let blobs = ["1000", "10000", "100000", "1000000"].map(|count| format!("{count} blobs of 64 bytes"));
+    assert_eq!((gap, counts), (vec![Some(20.0)], blobs.each_ref().map(String::as_str).to_vec()));
     let pictures = std::fs::read_dir(out.path()).unwrap();
     let pictures = pictures.filter(|file| file.as_ref().unwrap().path().extension() == Some("svg".as_ref()));
     assert!(pictures.count() > 8);

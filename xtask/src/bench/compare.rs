@@ -1,4 +1,17 @@
 //! Two runs: what became better or worse by more than the noise.
+//!
+//! The rule. What is not ours (raw codecs, memory copy, other ways to pack state) cannot have changed, so whatever its rates and
+//! times did between the runs, the machine did:
+//!
+//! - What took turns with a figure, in the same case, tells how fast the machine was for it: the median over at least
+//!   [`FEWEST`], else over those of the same scenario, else over all. Rates and times are set off against that.
+//! - Noise is the 90th percentile of the factors by which what is not ours lies beyond its rounds of before even then, over
+//!   the scenario where it has at least [`ENOUGH`] such figures, of which the largest then need not decide. Else it is over all
+//!   scenarios, set off only against the median of all: how the machine changes in the course of a run is noise there.
+//! - A figure changed where all of its rounds now lie beyond all of those before by more than the noise, and by more than [`LEAST`].
+//! - A rate or a time of fewer than [`ROUNDS`] rounds, or one in whose scenario nothing that is not ours was measured, which
+//!   could tell the machine from us, is listed but not counted.
+//! - Lengths and counts are the same in each run: one round and [`LEAST`] will do. Peak memory is not, and needs rounds, too.
 
 use super::figure::{Better, Figure, Spread};
 use super::report::Report;
@@ -6,6 +19,15 @@ use super::table::Table;
 
 /// Changes below this factor are noise, however little a run's rounds differ.
 const LEAST: f64 = 1.03;
+
+/// Of this many rounds the spread says something.
+const ROUNDS: usize = 3;
+
+/// Of this many the median is not one of the extremes.
+const FEWEST: usize = 3;
+
+/// Of this many the 90th percentile is no longer the largest.
+const ENOUGH: usize = 10;
 
 /// What became of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +38,13 @@ pub(crate) enum Verdict {
     Same,
 }
 
+/// Why a change is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    FewRounds,
+    NothingBeside,
+}
+
 /// A figure of both runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Change<'a> {
@@ -23,84 +52,93 @@ pub(crate) struct Change<'a> {
     before: Spread,
     /// After it was set off against the machine's own change.
     now: Spread,
+    /// By which factor it had to change.
+    noise: f64,
     pub(crate) verdict: Verdict,
+    pub(crate) doubt: Option<Doubt>,
 }
 
 /// All that two runs have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Comparison<'a> {
-    /// How fast the machine was in the newer run, as a multiple of the older one: the median of what is not ours to change, raw
-    /// codecs and memory copy.
-    pub(crate) machine: f64,
-    /// By which factor a rate or a time of what is not ours, which therefore has not changed, lies beyond its spread of before: what one
-    /// run differs from the next by itself.
-    pub(crate) noise: f64,
+    /// How fast the machine was in the newer run, as a multiple of the older one.
+    machine: f64,
     pub(crate) changes: Vec<Change<'a>>,
     same_machine: bool,
+    same_extent: bool,
 }
 
 impl<'a> Comparison<'a> {
     pub(crate) fn new(baseline: &Report, report: &'a Report) -> Self {
-        let pairs: Vec<(&Figure, &Figure)> = report
+        let pairs: Vec<Pair<'_>> = report
             .figures
             .iter()
             .filter_map(|now| {
                 let before = baseline.figures.iter().find(|before| before.identity() == now.identity());
-                Some((before?, now))
+                Some(Pair { before: before?.spread, now })
             })
             .collect();
-        let references: Vec<f64> = pairs
-            .iter()
-            .filter(|(before, now)| is_reference(now) && before.spread.median > 0.0)
-            .map(|(before, now)| now.spread.median / before.spread.median)
-            .collect();
-        let machine = if references.is_empty() { 1.0 } else { Spread::of(&references).median };
-        let noise = pairs
-            .iter()
-            .filter(|(_, now)| !is_own(now) && is_timed(now))
-            .map(|(before, now)| beyond(before.spread, as_if_as_fast_as_before(now, machine)))
-            .fold(LEAST, f64::max);
+        let others = Others::among(&pairs);
         let changes = pairs
-            .into_iter()
-            .map(|(before, figure)| {
-                let now = as_if_as_fast_as_before(figure, machine);
-                let noise = if is_timed(figure) { noise } else { LEAST };
-                let verdict = verdict(figure.better, before.spread, now, noise);
-                Change { figure, before: before.spread, now, verdict }
+            .iter()
+            .map(|pair| {
+                let figure = pair.now;
+                let noise = if is_timed(figure) { others.noise(figure) } else { LEAST };
+                let doubt = others.doubt(pair);
+                let now = as_if_as_fast_as_before(figure, others.machine(figure));
+                let verdict = verdict(figure.better, pair.before, now, noise);
+                Change { figure, before: pair.before, now, noise, verdict, doubt }
             })
             .collect();
-        Self { machine, noise, changes, same_machine: baseline.machine == report.machine }
+        let same_machine = baseline.machine == report.machine;
+        Self { machine: others.machine, changes, same_machine, same_extent: baseline.quick == report.quick }
     }
 
-    /// Whether anything of ours became worse.
+    /// Whether anything of ours became worse, without doubt.
     pub(crate) fn is_worse(&self) -> bool {
-        self.changes.iter().any(|change| is_own(change.figure) && change.verdict == Verdict::Worse)
+        self.changes
+            .iter()
+            .any(|change| is_own(change.figure) && change.verdict == Verdict::Worse && change.doubt.is_none())
     }
 
-    /// For people: what changed, the worst first.
+    /// For people: what changed, the worst first, and what is not counted last.
     pub(crate) fn text(&self) -> String {
         let changed = self.changes.iter().filter(|change| change.verdict != Verdict::Same);
         let mut changed: Vec<&Change<'_>> = changed.filter(|change| is_own(change.figure)).collect();
-        changed.sort_by(|one, other| one.gain().total_cmp(&other.gain()));
+        changed.sort_by(|one, other| {
+            let doubts = one.doubt.is_some().cmp(&other.doubt.is_some());
+            doubts.then(one.gain().total_cmp(&other.gain()))
+        });
+        let timed = self.changes.iter().filter(|change| is_timed(change.figure));
+        let noises: Vec<f64> = timed.map(|change| 100.0 * (change.noise - 1.0)).collect();
+        let noises = Spread::of(&noises);
         let title = format!(
             "Compared with the baseline: {} figures, the machine itself {:.2} times as fast; set off against that, \
-             what has not changed differs by up to {:.0} % beyond its spread{}",
+             case by case, rates and times have a noise of {:.0} to {:.0} % beyond the rounds{}{}",
             self.changes.len(),
             self.machine,
-            100.0 * (self.noise - 1.0),
+            noises.min,
+            noises.max,
             if self.same_machine { "" } else { "; ANOTHER MACHINE" },
+            if self.same_extent { "" } else { "; ONLY ONE OF THE RUNS WAS QUICK: sizes and lengths differ" },
         );
-        let mut table = Table::new(&title, &["figure", "before", "now", "unit", "gain", ""]);
+        let mut table = Table::new(&title, &["figure", "before", "now", "unit", "gain", "noise", ""]);
         for change in changed {
             let figure = change.figure;
             let name = format!("{}, {}, {}, {}", figure.scenario, figure.case, figure.stack, figure.quantity);
-            let verdict = if change.verdict == Verdict::Better { "better" } else { "WORSE" };
+            let verdict = match (change.verdict == Verdict::Better, change.doubt) {
+                (true, None) => "better",
+                (false, None) => "WORSE",
+                (_, Some(Doubt::FewRounds)) => "not counted: too few rounds",
+                (_, Some(Doubt::NothingBeside)) => "not counted: nothing beside it",
+            };
             table.row([
                 name,
                 format!("{:.4}", change.before.median),
                 format!("{:.4}", change.now.median),
                 figure.unit.clone(),
                 format!("{:+.1} %", 100.0 * (change.gain() - 1.0)),
+                format!("{:.0} %", 100.0 * (change.noise - 1.0)),
                 verdict.to_owned(),
             ]);
         }
@@ -119,12 +157,99 @@ impl Change<'_> {
     }
 }
 
-/// By which factor the rounds of two runs lie apart, and 1 where they overlap.
-fn beyond(before: Spread, now: Spread) -> f64 {
-    [now.min / before.max, before.min / now.max]
-        .into_iter()
-        .filter(|factor| factor.is_finite())
-        .fold(1.0, f64::max)
+/// A figure of both runs, before anything is set off.
+#[derive(Clone, Copy, Debug)]
+struct Pair<'a> {
+    before: Spread,
+    now: &'a Figure,
+}
+
+impl Pair<'_> {
+    fn has_rounds(&self) -> bool {
+        self.before.rounds >= ROUNDS && self.now.spread.rounds >= ROUNDS
+    }
+
+    /// How fast the machine was, going by this figure alone.
+    fn machine(&self) -> f64 {
+        let factor = self.now.spread.median / self.before.median;
+        if is_rate(self.now) { factor } else { 1.0 / factor }
+    }
+
+    /// By which factor its rounds lie beyond those of before on a machine that was so fast.
+    fn beyond(&self, machine: f64) -> f64 {
+        let now = as_if_as_fast_as_before(self.now, machine);
+        (now.min / self.before.max).max(self.before.min / now.max)
+    }
+}
+
+/// Rates and times of what is not ours.
+#[derive(Debug)]
+struct Others<'a> {
+    pairs: Vec<Pair<'a>>,
+    /// Over all scenarios.
+    machine: f64,
+}
+
+impl<'a> Others<'a> {
+    fn among(pairs: &[Pair<'a>]) -> Self {
+        let fit = |pair: &&Pair<'_>| {
+            let positive = pair.before.min > 0.0 && pair.now.spread.min > 0.0;
+            !is_own(pair.now) && is_timed(pair.now) && pair.has_rounds() && positive
+        };
+        let pairs: Vec<Pair<'_>> = pairs.iter().filter(fit).copied().collect();
+        let machine = median_machine(pairs.iter()).map_or(1.0, |(machine, _)| machine);
+        Self { pairs, machine }
+    }
+
+    fn of_scenario(&self, figure: &Figure) -> impl Iterator<Item = &Pair<'a>> {
+        self.pairs.iter().filter(|pair| pair.now.scenario == figure.scenario)
+    }
+
+    /// How fast the machine was when this figure was measured.
+    fn machine(&self, figure: &Figure) -> f64 {
+        let beside = self.of_scenario(figure).filter(|pair| pair.now.case == figure.case);
+        let enough = |found: &(f64, usize)| found.1 >= FEWEST;
+        median_machine(beside)
+            .filter(enough)
+            .or_else(|| median_machine(self.of_scenario(figure)).filter(enough))
+            .map_or(self.machine, |(machine, _)| machine)
+    }
+
+    /// By which factor a rate or a time has to change to have changed at all.
+    fn noise(&self, figure: &Figure) -> f64 {
+        let near: Vec<f64> =
+            self.of_scenario(figure).map(|pair| pair.beyond(self.machine(pair.now))).collect();
+        let noise = if near.len() >= ENOUGH {
+            percentile_90(near)
+        } else {
+            percentile_90(self.pairs.iter().map(|pair| pair.beyond(self.machine)).collect())
+        };
+        noise.max(LEAST)
+    }
+
+    fn doubt(&self, pair: &Pair<'_>) -> Option<Doubt> {
+        if is_exact(pair.now) {
+            None
+        } else if !pair.has_rounds() {
+            Some(Doubt::FewRounds)
+        } else {
+            let alone = is_timed(pair.now) && self.of_scenario(pair.now).next().is_none();
+            alone.then_some(Doubt::NothingBeside)
+        }
+    }
+}
+
+/// The median, and over how many.
+fn median_machine<'p, 'a: 'p>(pairs: impl Iterator<Item = &'p Pair<'a>>) -> Option<(f64, usize)> {
+    let factors: Vec<f64> = pairs.map(Pair::machine).collect();
+    (!factors.is_empty()).then(|| (Spread::of(&factors).median, factors.len()))
+}
+
+/// By nearest rank; 1 of none.
+fn percentile_90(mut factors: Vec<f64>) -> f64 {
+    factors.sort_by(f64::total_cmp);
+    let rank = (factors.len() * 9).div_ceil(10);
+    factors.get(rank.saturating_sub(1)).copied().unwrap_or(1.0)
 }
 
 /// Worse only where the best round now is worse than the worst one before, by more than the noise; better likewise.
@@ -141,21 +266,27 @@ fn is_own(figure: &Figure) -> bool {
     figure.stack.starts_with("batcher")
 }
 
-/// What no change of ours makes faster or slower.
-fn is_reference(figure: &Figure) -> bool {
-    figure.stack.starts_with("raw ") || figure.stack == "memory copy"
+fn is_rate(figure: &Figure) -> bool {
+    matches!(figure.unit.as_str(), "MB/s" | "million/s")
 }
 
 /// Whether it is a rate or a time.
 fn is_timed(figure: &Figure) -> bool {
-    matches!(figure.unit.as_str(), "MB/s" | "million/s" | "s" | "ns a blob")
+    is_rate(figure) || matches!(figure.unit.as_str(), "s" | "ns a blob")
+}
+
+/// Whether it is the same in each run: all but rates, times and peak memory.
+fn is_exact(figure: &Figure) -> bool {
+    !is_timed(figure) && figure.scenario != "memory"
 }
 
 fn as_if_as_fast_as_before(figure: &Figure, machine: f64) -> Spread {
-    match figure.unit.as_str() {
-        "MB/s" | "million/s" => figure.spread.map(|rate| rate / machine),
-        "s" | "ns a blob" => figure.spread.map(|time| time * machine),
-        _ => figure.spread,
+    if is_rate(figure) {
+        figure.spread.map(|rate| rate / machine)
+    } else if is_timed(figure) {
+        figure.spread.map(|time| time * machine)
+    } else {
+        figure.spread
     }
 }
 
@@ -164,10 +295,14 @@ mod tests {
     use super::super::report::{Machine, REPORT_VERSION};
     use super::*;
 
-    fn figure(stack: &str, unit: &str, better: Better, values: &[f64]) -> Figure {
+    const SAME: Verdict = Verdict::Same;
+
+    fn figure(case: &str, stack: &str, unit: &str, values: &[f64]) -> Figure {
+        let better = if matches!(unit, "MB/s" | "million/s") { Better::Higher } else { Better::Lower };
+        let (scenario, case) = case.split_once('/').unwrap_or(("s", case));
         Figure {
-            scenario: "s".into(),
-            case: "c".into(),
+            scenario: scenario.into(),
+            case: case.into(),
             stack: stack.into(),
             quantity: unit.into(),
             unit: unit.into(),
@@ -176,20 +311,35 @@ mod tests {
         }
     }
 
+    /// In three rounds that are all alike.
+    fn steady(case: &str, stack: &str, unit: &str, value: f64) -> Figure {
+        figure(case, stack, unit, &[value; 3])
+    }
+
+    /// As many that are not ours as the noise of a scenario takes; they became faster by these factors.
+    fn others(case: &str, factors: &[f64]) -> Vec<Figure> {
+        let figure = |(number, factor): (usize, &f64)| {
+            steady(case, &format!("raw codec {number}"), "MB/s", 100.0 * factor)
+        };
+        factors.iter().enumerate().map(figure).collect()
+    }
+
     fn report(figures: Vec<Figure>) -> Report {
         let machine = Machine { system: "x".into(), processor: "y".into(), cores: 2, threads: 2 };
         Report { version: REPORT_VERSION, machine, quick: true, seconds: 1.0, goals: Vec::new(), figures }
     }
 
+    /// Of our own figures, in their order.
     fn verdicts(before: Vec<Figure>, now: Vec<Figure>) -> (Vec<Verdict>, bool) {
         let (before, now) = (report(before), report(now));
         let comparison = Comparison::new(&before, &now);
-        (comparison.changes.iter().map(|change| change.verdict).collect(), comparison.is_worse())
+        let own = comparison.changes.iter().filter(|change| is_own(change.figure));
+        (own.map(|change| change.verdict).collect(), comparison.is_worse())
     }
 
-    fn one(better: Better, before: &[f64], now: &[f64]) -> (Verdict, bool) {
-        let unit = if better == Better::Higher { "MB/s" } else { "s" };
-        let of = |values| vec![figure("batcher, lz4", unit, better, values)];
+    fn one(unit: &str, before: &[f64], now: &[f64]) -> (Verdict, bool) {
+        let of =
+            |values| vec![figure("c", "batcher, lz4", unit, values), steady("c", "memory copy", "s", 1.0)];
         let (verdicts, worse) = verdicts(of(before), of(now));
         (verdicts[0], worse)
     }
@@ -197,63 +347,164 @@ mod tests {
     #[test]
     fn what_lies_beyond_both_spreads_has_changed() {
         let before = [100.0, 102.0, 105.0];
-        assert_eq!(one(Better::Higher, &before, &[110.0, 112.0, 115.0]), (Verdict::Better, false));
-        assert_eq!(one(Better::Higher, &before, &[80.0, 90.0, 96.0]), (Verdict::Worse, true));
-        assert_eq!(one(Better::Lower, &before, &[110.0, 112.0, 115.0]), (Verdict::Worse, true));
-        assert_eq!(one(Better::Lower, &before, &[80.0, 90.0, 96.0]), (Verdict::Better, false));
+        assert_eq!(one("MB/s", &before, &[110.0, 112.0, 115.0]), (Verdict::Better, false));
+        assert_eq!(one("MB/s", &before, &[80.0, 90.0, 96.0]), (Verdict::Worse, true));
+        assert_eq!(one("s", &before, &[110.0, 112.0, 115.0]), (Verdict::Worse, true));
+        assert_eq!(one("s", &before, &[80.0, 90.0, 96.0]), (Verdict::Better, false));
     }
 
     #[test]
     fn what_overlaps_or_is_close_is_noise() {
         let before = [100.0, 102.0, 105.0];
         for now in [[90.0, 95.0, 101.0], [104.0, 120.0, 130.0], [98.0, 98.5, 99.0], [106.0, 107.0, 108.0]] {
-            assert_eq!(one(Better::Higher, &before, &now), (Verdict::Same, false));
-            assert_eq!(one(Better::Lower, &before, &now), (Verdict::Same, false));
+            assert_eq!(one("MB/s", &before, &now), (SAME, false));
+            assert_eq!(one("s", &before, &now), (SAME, false));
         }
     }
 
     #[test]
     fn a_slower_machine_is_not_a_slower_batcher() {
-        let own = |rate: f64, time: f64, bytes: f64| {
+        let of = |rate: f64, time: f64, bytes: f64, other: (&str, f64)| {
             vec![
-                figure("batcher, lz4", "MB/s", Better::Higher, &[rate]),
-                figure("batcher, lz4", "s", Better::Lower, &[time]),
-                figure("batcher, lz4", "bytes", Better::Lower, &[bytes]),
+                steady("c", "batcher, lz4", "MB/s", rate),
+                steady("c", "batcher, lz4", "s", time),
+                figure("c", "batcher, lz4", "bytes", &[bytes]),
+                steady("c", "other", other.0, other.1),
             ]
         };
-        let with = |mut figures: Vec<Figure>, copy: f64| {
-            figures.push(figure("memory copy", "MB/s", Better::Higher, &[copy]));
+        let better = Verdict::Better;
+        for (unit, now) in [("MB/s", 500.0), ("s", 2000.0)] {
+            let before = || of(100.0, 1.0, 50.0, (unit, 1000.0));
+            assert_eq!(verdicts(before(), of(50.0, 2.0, 50.0, (unit, now))), (vec![SAME; 3], false));
+            let expected = (vec![better, better, Verdict::Worse], true);
+            assert_eq!(verdicts(before(), of(100.0, 1.0, 60.0, (unit, now))), expected);
+        }
+    }
+
+    #[test]
+    fn a_machine_that_was_slower_in_one_case_is_set_off_there() {
+        let of = |slow: f64, own: [f64; 2]| {
+            let mut figures = others("s/fast", &[1.0; 5]);
+            figures.extend(others("s/slow", &[slow; 5]));
+            figures.push(steady("s/fast", "batcher, lz4", "MB/s", own[0]));
+            figures.push(steady("s/slow", "batcher, lz4", "MB/s", own[1]));
             figures
         };
-        let same = Verdict::Same;
-        let before = with(own(100.0, 1.0, 50.0), 1000.0);
-        let (found, worse) = verdicts(before.clone(), with(own(50.0, 2.0, 50.0), 500.0));
-        assert_eq!((found, worse), (vec![same; 4], false));
-        let (found, worse) = verdicts(before, with(own(100.0, 1.0, 60.0), 500.0));
-        assert_eq!((found, worse), (vec![Verdict::Better, Verdict::Better, Verdict::Worse, same], true));
+        let before = || of(1.0, [100.0; 2]);
+        assert_eq!(verdicts(before(), of(0.65, [100.0, 65.0])), (vec![SAME; 2], false));
+        assert_eq!(verdicts(before(), of(0.65, [75.0, 65.0])), (vec![Verdict::Worse, SAME], true));
+        // As fast as before on a slower machine.
+        assert_eq!(verdicts(before(), of(0.65, [100.0; 2])), (vec![SAME, Verdict::Better], false));
     }
 
     #[test]
     fn what_is_not_ours_and_differs_is_noise_for_what_is() {
-        let of = |zip: f64, own: f64, bytes: f64| {
-            vec![
-                figure("zip, zstd", "MB/s", Better::Higher, &[zip]),
-                figure("batcher, lz4", "MB/s", Better::Higher, &[own]),
-                figure("batcher, lz4", "bytes", Better::Lower, &[bytes]),
-            ]
+        let of = |factors: [f64; 10], own: f64, bytes: f64| {
+            let mut figures = others("c", &factors);
+            figures.push(steady("c", "batcher, lz4", "MB/s", own));
+            figures.push(figure("c", "batcher, lz4", "bytes", &[bytes]));
+            figures
         };
-        let (same, worse) = (Verdict::Same, Verdict::Worse);
-        let before = || of(100.0, 100.0, 100.0);
-        assert_eq!(verdicts(before(), of(80.0, 81.0, 100.0)), (vec![same; 3], false));
-        assert_eq!(verdicts(before(), of(125.0, 81.0, 100.0)), (vec![same; 3], false));
-        assert_eq!(verdicts(before(), of(80.0, 79.0, 100.0)), (vec![same, worse, same], true));
+        let before = || of([1.0; 10], 100.0, 100.0);
+        let mut factors = [1.0; 10];
+        factors[..2].copy_from_slice(&[0.8, 0.8]);
+        assert_eq!(verdicts(before(), of(factors, 81.0, 100.0)), (vec![SAME; 2], false));
+        assert_eq!(verdicts(before(), of(factors, 79.0, 100.0)), (vec![Verdict::Worse, SAME], true));
+        // Which way does not matter.
+        factors[..2].copy_from_slice(&[1.25, 1.25]);
+        assert_eq!(verdicts(before(), of(factors, 81.0, 100.0)), (vec![SAME; 2], false));
         // Times say nothing of sizes.
-        assert_eq!(verdicts(before(), of(80.0, 100.0, 104.0)), (vec![same, same, worse], true));
+        assert_eq!(verdicts(before(), of(factors, 100.0, 104.0)), (vec![SAME, Verdict::Worse], true));
+    }
+
+    #[test]
+    fn one_that_differs_wildly_hides_nothing() {
+        let of = |wild: f64, own: f64| {
+            let mut factors = [1.0; 10];
+            factors[0] = wild;
+            let mut figures = others("flush-throughput/64 KiB rows", &factors);
+            figures.push(steady("flush-throughput/64 KiB rows", "batcher, lz4", "MB/s", own));
+            figures
+        };
+        assert_eq!(verdicts(of(1.0, 800.0), of(0.5, 600.0)), (vec![Verdict::Worse], true));
+        assert_eq!(verdicts(of(1.0, 600.0), of(0.5, 800.0)), (vec![Verdict::Better], false));
+    }
+
+    #[test]
+    fn noise_is_that_of_the_scenario_where_it_has_enough_and_else_of_all() {
+        let of = |factor: f64, count: usize, own: f64| {
+            let mut factors = [1.0; 30];
+            factors[..6].fill(factor);
+            let mut figures = others("restless/c", &factors);
+            figures.extend(others("calm/c", &[1.0; 10][..count]));
+            figures.push(steady("calm/c", "batcher, lz4", "MB/s", own));
+            figures
+        };
+        let judged = |count| verdicts(of(1.0, count, 100.0), of(0.7, count, 75.0));
+        assert_eq!(judged(ENOUGH), (vec![Verdict::Worse], true));
+        assert_eq!(judged(ENOUGH - 1), (vec![SAME], false));
+    }
+
+    #[test]
+    fn few_rounds_neither_set_noise_nor_count() {
+        let of = |samples: &[f64], own: &[f64]| {
+            let mut figures = others("c", &[1.0; 5]);
+            figures.extend((0..5).map(|number| figure("c", &format!("nothing {number}"), "s", samples)));
+            figures.push(figure("c", "batcher, lz4", "s", own));
+            figures
+        };
+        let judged = |now: &[f64], own: &[f64]| verdicts(of(&[1.0], &[1.0; 3]), of(now, own));
+        assert_eq!(judged(&[1.6], &[1.25; 3]), (vec![Verdict::Worse], true));
+        assert_eq!(judged(&[1.6], &[1.25; 2]), (vec![Verdict::Worse], false));
+        assert_eq!(judged(&[1.6; 2], &[1.25; 3]), (vec![Verdict::Worse], true));
+        let (before, now) = (report(of(&[1.0], &[1.0; 3])), report(of(&[1.0], &[1.25])));
+        let text = Comparison::new(&before, &now).text();
+        assert!(text.contains("not counted: too few rounds") && !text.contains("WORSE"), "{text}");
+    }
+
+    #[test]
+    fn peak_memory_is_measured_and_what_is_stored_is_not() {
+        let of = |scenario: &str, values: &[f64]| {
+            vec![figure(&format!("{scenario}/c"), "batcher, lz4", "bytes", values)]
+        };
+        let worse = vec![Verdict::Worse];
+        let judged =
+            |scenario, rounds| verdicts(of(scenario, &vec![1.0; rounds]), of(scenario, &vec![1.1; rounds]));
+        assert_eq!(judged("stored-bytes", 1), (worse.clone(), true));
+        assert_eq!(judged("memory", 1), (worse.clone(), false));
+        assert_eq!(judged("memory", 3), (worse, true));
+    }
+
+    #[test]
+    fn what_nothing_was_measured_beside_does_not_count() {
+        let of = |own: f64| {
+            let mut figures = others("elsewhere/c", &[1.0; 10]);
+            figures.push(steady("alone/c", "batcher, lz4", "s", own));
+            figures.push(figure("alone/c", "batcher, lz4", "bytes", &[100.0]));
+            figures
+        };
+        assert_eq!(verdicts(of(1.0), of(2.0)), (vec![Verdict::Worse, SAME], false));
+        let (before, now) = (report(of(1.0)), report(of(2.0)));
+        let text = Comparison::new(&before, &now).text();
+        assert!(text.contains("not counted: nothing beside it") && !text.contains("WORSE"), "{text}");
     }
 
     #[test]
     fn figures_of_one_run_only_are_left_out() {
-        let of = |unit| vec![figure("batcher, lz4", unit, Better::Lower, &[1.0])];
+        let of = |unit| vec![steady("c", "batcher, lz4", unit, 1.0)];
         assert_eq!(verdicts(of("s"), of("bytes")), (vec![], false));
+    }
+
+    /// By hand: `BEFORE=… NOW=… cargo test -p xtask real_runs -- --ignored --nocapture`, with two files.
+    #[test]
+    #[ignore = "takes files that a bench has written"]
+    fn real_runs() {
+        let read = |name: &str| -> Report {
+            serde_json::from_slice(&std::fs::read(std::env::var(name).unwrap()).unwrap()).unwrap()
+        };
+        let (before, now) = (read("BEFORE"), read("NOW"));
+        let comparison = Comparison::new(&before, &now);
+        println!("{}", comparison.text());
+        assert!(!comparison.is_worse());
     }
 }

@@ -38,6 +38,11 @@ impl State {
         Self::corpus(kind, blob_len, (bytes / blob_len.max(1) as u64).max(1))
     }
 
+    /// Its first blobs, so many of them; these share their bytes.
+    pub(crate) fn first(&self, count: usize) -> Self {
+        Self::new(self.name.clone(), self.blobs.iter().take(count).cloned().collect())
+    }
+
     /// Every file in a directory and those below it: its relative path is the key, its content the blob.
     pub(crate) fn directory(root: &Path) -> Result<Self, Failure> {
         let mut files: Vec<PathBuf> = Vec::new();
@@ -121,6 +126,8 @@ mod tests {
         assert_eq!(state.blobs[0].1, state.blobs[64].1);
         assert_eq!(state.stream().len(), 70 << 20);
         assert_eq!(state.name, "1 MiB rows");
+        let (first, few) = (state.first(3), State::corpus(BlobKind::Rows, 1 << 20, 3));
+        assert_eq!((first.name, first.blobs, first.bytes), (few.name, few.blobs, few.bytes));
     }
 
     #[test]

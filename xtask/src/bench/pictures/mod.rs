@@ -29,7 +29,8 @@ pub(crate) fn draw(report: &Report, out: &Path) -> Result<(), Failure> {
             .iter()
             .filter(|other| (other.scenario.as_str(), other.case.as_str(), other.quantity.as_str()) == group)
             .collect();
-        if members.len() >= FEWEST_BARS {
+        let own = members.iter().any(|member| kind(&member.stack) == Kind::Own);
+        if own && members.len() >= FEWEST_BARS {
             let file = out.join(format!("{}.svg", slug(&[group.0, group.1, group.2].join(" "))));
             bars(report, figure, &members).draw(&file)?;
         }

@@ -19,10 +19,14 @@ pub(crate) const NAME: &str = "ticks";
 
 const BLOB_LEN: usize = 64 << 10;
 const WORKERS: usize = 2;
+/// What the ticks are beside at first.
+const NOTHING: &str = "nothing";
 const TICK: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_millis(500);
 /// Flushes of each stack.
 const FLUSHES: usize = 3;
+/// Milliseconds that a flush may keep another task waiting, at most.
+const LONGEST: f64 = 20.0;
 
 const GAP: Quantity<'_> = Quantity { scenario: NAME, name: "longest gap", unit: "s", better: Better::Lower };
 
@@ -41,7 +45,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         &["beside", "gap ms", "from", "to"],
     );
     bench.progress.status(|| format!("{NAME}, idle"));
-    let mut gaps = vec![("nothing".to_owned(), vec![runtime.block_on(idle_gap())?])];
+    let mut gaps = vec![(NOTHING.to_owned(), vec![runtime.block_on(idle_gap())?])];
     let stacks: [&dyn Stack; 2] = [&own, &StartingPoint];
     for stack in stacks {
         let mut found = Vec::new();
@@ -52,6 +56,18 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         }
         gaps.push((stack.name().to_owned(), found));
     }
+    let longest = |name: &str| {
+        let gaps = gaps.iter().filter(|(other, _)| other == name).flat_map(|(_, gaps)| gaps);
+        1e3 * gaps.max().map_or(0.0, Duration::as_secs_f64)
+    };
+    let (ours, idle) = (longest(own.name()), longest(NOTHING));
+    bench.goal(
+        &format!("the longest gap of another task while {case} are flushed, {}: ≤ 20 ms", codec.name()),
+        format!("{ours:.1} ms, {idle:.1} ms beside nothing"),
+        Better::Lower,
+        ours,
+        LONGEST,
+    );
     for (name, gaps) in gaps {
         let seconds: Vec<f64> = gaps.iter().map(Duration::as_secs_f64).collect();
         let spread = Spread::of(&seconds);
