@@ -80,9 +80,10 @@ fn put(store: &Store, mode: PutMode) -> impl Future<Output = Result<(), StoreErr
 /// Uploads one part, and leaves nothing behind.
 async fn upload(store: Store, mode: PutMode) -> Result<(), StoreError> {
     let mut upload = store.start_multipart("o", mode).await?;
-    upload.put_part(payload("12345678")).await.ok();
-    let completed = upload.complete().await;
-    match completed {
+    if upload.put_part(payload("12345678")).await.is_err() {
+        return upload.abort().await;
+    }
+    match upload.complete().await {
         Err(error) if error.outcome() == Outcome::NotApplied => upload.abort().await,
         other => other,
     }

@@ -17,7 +17,7 @@ use super::{Connections, Mode, NAME, Way, World};
 use crate::fault_proxy::{Fault, Kind, Planned, Proxy};
 
 /// What no step takes longer than: each fault may cost a timeout, and the machine may be busy.
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_secs(120);
 
 /// Timeouts beyond those that were planned, which a busy machine may cause.
 const SPARE: usize = 5;

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::report::{Report, Tally};
 use super::shrink::Found;
 use super::{Exploration, Progress};
-use crate::world::{Chance, Chooser, World};
+use crate::fault::{Call, Depth, FaultKind};
+use crate::world::{CallRecord, Chance, Chooser, Odds, World};
 
 /// How many seeds a thread takes at a time.
 const CHUNK: u64 = 256;
@@ -23,8 +24,7 @@ where
         Ok(clean) => clean,
         Err(report) => return *report,
     };
-    // Twice as many as are wanted would come about, so that most runs have the full number.
-    let per_mille = (2000 * faults as u64 / (clean.history.calls().len() as u64).max(1)).clamp(1, 1000);
+    let odds = Arc::new(odds(clean.history.calls(), &exploration.kinds, faults));
     let next = AtomicU64::new(seeds.start);
     let shared = Mutex::new((tally, Found::new(exploration.most_failures)));
     std::thread::scope(|scope| {
@@ -38,7 +38,8 @@ where
                     let mut tally = Tally::new(&exploration.kinds, 0);
                     for seed in start..start.saturating_add(CHUNK).min(seeds.end) {
                         let kinds = exploration.kinds.clone();
-                        let chance = Chance { seed, per_mille, most: faults, kinds };
+                        let odds = Arc::clone(&odds);
+                        let chance = Chance { seed, odds, most: faults, kinds };
                         let case = exploration.case(Chooser::by_chance(chance));
                         let plan = case.chosen_plan();
                         tally.add(&plan, &case);
@@ -62,4 +63,33 @@ where
     });
     let (tally, found) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     tally.report(found.into_failures(exploration))
+}
+
+/// Each kind of call has the same share of the faults, however many calls there are of it: jobs are many and lists are few. A
+/// quarter more than are wanted would come about, so that most runs have about the full number, and the last calls as good a
+/// chance as the first ones.
+fn odds(clean: &[CallRecord], kinds: &[FaultKind], faults: usize) -> Odds {
+    let mut odds = Odds::default();
+    let mut counts = [0_u64; Call::ALL.len()];
+    for CallRecord { site, info, .. } in clean {
+        let mut goes_wrong = false;
+        for kind in kinds {
+            kind.variants(site.call, info, Depth { late_window: 1, coarse: true }, &mut |_| {
+                goes_wrong = true;
+            });
+        }
+        counts[site.call.index()] += u64::from(goes_wrong);
+        let pendings = u32::try_from(info.pendings.len()).unwrap_or(u32::MAX);
+        if pendings > 0 {
+            let most = odds.pendings.entry(Arc::clone(&site.key)).or_default();
+            *most = pendings.max(*most);
+        }
+    }
+    let shares = counts.iter().filter(|count| **count > 0).count() as u64;
+    for (odds, count) in odds.per_million.iter_mut().zip(counts) {
+        // What no call of the clean run does may be done where something goes wrong: one such call, for instance.
+        let calls = (shares * count).max(shares).max(1);
+        *odds = (1_250_000 * faults as u64 / calls).min(1_000_000);
+    }
+    odds
 }

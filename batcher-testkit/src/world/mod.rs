@@ -24,7 +24,7 @@ pub(crate) use self::ledger::{Source, Upload, Wreck};
 pub use self::record::{CallRecord, EventKind, FiredFault, History, HistoryEvent};
 pub(crate) use self::region::InjectedPanic;
 use self::region::Region;
-pub(crate) use self::state::{Chance, Chooser, LateJob, State, Submitted};
+pub(crate) use self::state::{Chance, Chooser, LateJob, Odds, State, Submitted};
 use crate::codec::FaultCodec;
 use crate::executor::FaultExecutor;
 use crate::fault::{Call, FaultPlan};

@@ -19,6 +19,9 @@ use crate::fault::{
 };
 use crate::judge::Violation;
 
+/// How often something may be pending of which that is not known.
+const UNKNOWN: u32 = 22;
+
 /// Decides what goes wrong.
 #[derive(Debug)]
 pub(crate) struct Chooser {
@@ -30,10 +33,18 @@ pub(crate) struct Chooser {
 #[derive(Clone, Debug)]
 pub(crate) struct Chance {
     pub(crate) seed: u64,
-    /// Of 1000 calls, how many go wrong.
-    pub(crate) per_mille: u64,
+    pub(crate) odds: Arc<Odds>,
     pub(crate) most: usize,
     pub(crate) kinds: Arc<[FaultKind]>,
+}
+
+/// How likely calls are to go wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Odds {
+    /// Of a million calls of a kind, how many.
+    pub(crate) per_million: [u64; Call::ALL.len()],
+    /// How often each attempt and process is pending, about, by its label.
+    pub(crate) pendings: HashMap<Arc<str>, u32>,
 }
 
 impl Chooser {
@@ -63,14 +74,15 @@ impl Chance {
         hash.update(site.key.as_bytes());
         hash.update(&site.nth.to_le_bytes());
         let draw = hash.finish();
-        if draw % 1000 >= self.per_mille {
+        if draw % 1_000_000 >= self.odds.per_million[site.call.index()] {
             return None;
         }
         let mut info = info.clone();
-        // How often the future will be pending, and how long an answer will be, nobody knows yet.
+        // How long an answer will be nobody knows yet, nor how often the future will be pending in this case.
         if matches!(site.call, Call::Attempt | Call::Process) {
             let point = |nth| PendingPoint { nth, calls: 0, open_writes: true };
-            info.pendings = (0..24).map(point).collect();
+            let about = self.odds.pendings.get(&site.key).copied().unwrap_or(UNKNOWN);
+            info.pendings = (0..about + 2).map(point).collect();
         }
         if info.len == 0 {
             info.len = 64;
@@ -82,11 +94,11 @@ impl Chance {
             kind.variants(site.call, &info, Depth { late_window: 4, coarse: false }, &mut |fault| {
                 of_kind.push(fault);
             });
-            if let Some(fault) = pick(&of_kind, draw >> 24) {
+            if let Some(fault) = pick(&of_kind, draw >> 32) {
                 faults.push(fault);
             }
         }
-        pick(&faults, draw >> 10)
+        pick(&faults, draw >> 20)
     }
 }
 
