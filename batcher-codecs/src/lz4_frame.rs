@@ -72,9 +72,20 @@ impl Out<'_> {
         let end = self.len + bytes.len();
         let room = self.frame.len();
         let place = self.frame.get_mut(self.len..end);
-        place.ok_or(CodecError::WrongLength { expected: end, actual: room })?.copy_from_slice(bytes);
+        copy(bytes, place.ok_or(CodecError::WrongLength { expected: end, actual: room })?);
         self.len = end;
         Ok(())
+    }
+}
+
+/// Copies in pieces that glibc does not copy by `rep movsb`, as it may from 2 KiB on. AMD's Zen 3 and 4 do that 15 to 20 times
+/// slower where the place that is copied to lies 1 to some 30 bytes behind the one that is copied from, counted within a
+/// page, as that of a body behind a frame's head does: large buffers all begin at the same place of a page.
+/// (<https://lunnova.dev/articles/ryzen-slow-short-rep-mov/>)
+fn copy(from: &[u8], to: &mut [u8]) {
+    const PIECE_LEN: usize = 1024;
+    for (from, to) in from.chunks(PIECE_LEN).zip(to.chunks_mut(PIECE_LEN)) {
+        to.copy_from_slice(from);
     }
 }
 
@@ -96,7 +107,7 @@ pub(crate) fn decode(
             if body_len != chunk.len() {
                 return Err(malformed("stored block of another length than its place in the frame has"));
             }
-            chunk.copy_from_slice(rest.take(body_len)?);
+            copy(rest.take(body_len)?, chunk);
         } else {
             if body_len == 0 {
                 return Err(malformed("end mark before the end of the content"));

@@ -5,6 +5,7 @@ mod batch;
 mod batcher;
 mod builder;
 mod codec;
+mod copy;
 mod delivery;
 mod early_upload;
 mod epochs;

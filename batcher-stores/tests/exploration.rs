@@ -28,6 +28,10 @@ use engine::{Engine, Opened};
 /// What an engine without adaptors and with one put an object does not get to see.
 const OUT_OF_REACH: [FaultKind; 2] = [FaultKind::Oversleeps, FaultKind::ClockJumps];
 
+/// How objects are put, and whether in parts.
+const WAYS: [(PutMode, bool); 4] =
+    [(PutMode::Create, false), (PutMode::Create, true), (PutMode::Replace, false), (PutMode::Replace, true)];
+
 fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> engine::Run + Sync> {
     let engine = engine.clone();
     Exploration::new(move |world| engine.clone().run(world))
@@ -95,9 +99,20 @@ fn every_pair_of_faults_below_the_object_store_sink() {
 
 #[test]
 fn every_fault_over_the_memory_store_of_object_store() {
-    let engine = Engine { in_parts: false, open: faults_over_sink, ..Engine::default() };
-    let start = Instant::now();
-    clean(&explore(&engine).lasting(true).run(), start);
+    for (mode, in_parts) in WAYS {
+        let engine = Engine { mode, in_parts, open: faults_over_sink, ..Engine::default() };
+        let start = Instant::now();
+        clean(&explore(&engine).lasting(true).run(), start);
+    }
+}
+
+#[test]
+fn every_pair_of_faults_over_the_memory_store_of_object_store() {
+    for (mode, in_parts) in WAYS {
+        let engine = Engine { mode, in_parts, epochs: 1, open: faults_over_sink, ..Engine::default() };
+        let start = Instant::now();
+        clean(&explore(&engine).depth(2).run(), start);
+    }
 }
 
 /// Within a runtime the directory works on other threads.
@@ -114,9 +129,18 @@ async fn every_fault_over_a_durable_directory_within_a_runtime() {
 
 #[test]
 fn every_fault_over_a_durable_directory() {
-    for in_parts in [false, true] {
-        let engine = Engine { in_parts, open: faults_over_directory, ..Engine::default() };
+    for (mode, in_parts) in WAYS {
+        let engine = Engine { mode, in_parts, open: faults_over_directory, ..Engine::default() };
         let start = Instant::now();
-        clean(&explore(&engine).run(), start);
+        clean(&explore(&engine).lasting(true).run(), start);
+    }
+}
+
+#[test]
+fn every_pair_of_faults_over_a_durable_directory() {
+    for (mode, in_parts) in WAYS {
+        let engine = Engine { mode, in_parts, epochs: 1, open: faults_over_directory, ..Engine::default() };
+        let start = Instant::now();
+        clean(&explore(&engine).depth(2).run(), start);
     }
 }

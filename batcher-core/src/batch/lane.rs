@@ -8,6 +8,7 @@ use super::block::{Block, Caller, Encoding, RawBlock};
 use super::dictionary::Choice;
 use super::entries::{Entries, entry_len};
 use super::run::{JOB_LEN, RUN_LEN, Run};
+use crate::copy::append;
 
 /// Blocks in order, the last of them still open.
 #[derive(Debug, Default)]
@@ -103,7 +104,7 @@ impl Lane {
             if self.blocks.len() > first {
                 self.unended = Some(first);
             }
-            self.open.extend_from_slice(&rest);
+            append(&rest, &mut self.open);
             if let Some(choice) = &self.choice
                 && choice.show(&rest)
             {

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 
+use crate::copy::append;
+
 /// Length in bytes of a segment, unless a frame is longer.
 const SEGMENT_LEN: usize = 1 << 20;
 
@@ -122,7 +124,7 @@ impl Segment {
         match &mut *self.content() {
             Content::Filling(bytes) if bytes.capacity() - bytes.len() >= frame.len() => {
                 let start = bytes.len();
-                bytes.extend_from_slice(frame);
+                append(frame, bytes);
                 Some(start..bytes.len())
             }
             _ => None,

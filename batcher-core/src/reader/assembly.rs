@@ -13,6 +13,7 @@ use super::object::Object;
 use super::pipeline::{Begin, Decoding, Pipeline};
 use super::read_ahead::ReadAhead;
 use super::{BatchReader, ReadError};
+use crate::copy::copy;
 use crate::format::{Binding, BlockPlace, KeyEntry, Kind};
 
 /// Bytes of blocks that are decoded in one job.
@@ -234,7 +235,7 @@ impl Decoding for Assembly<'_> {
                     let mut block = buffers.take(place.block_len);
                     codec.decode(&frame, &mut block[..place.block_len])?;
                     for piece in pieces {
-                        piece.memory[..piece.from.len()].copy_from_slice(&block[piece.from.clone()]);
+                        copy(&block[piece.from.clone()], &mut piece.memory[..piece.from.len()]);
                     }
                     buffers.share(block, place.block_len)
                 }
