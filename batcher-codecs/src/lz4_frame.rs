@@ -84,6 +84,7 @@ impl Out<'_> {
 /// (<https://lunnova.dev/articles/ryzen-slow-short-rep-mov/>)
 fn copy(from: &[u8], to: &mut [u8]) {
     const PIECE_LEN: usize = 1024;
+    debug_assert_eq!(from.len(), to.len(), "a part would be left out");
     for (from, to) in from.chunks(PIECE_LEN).zip(to.chunks_mut(PIECE_LEN)) {
         to.copy_from_slice(from);
     }

@@ -202,12 +202,6 @@ impl<S: BlobStore> Batcher<S> {
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
         // Before anything is waited for: what is added from now on is the next flush's.
         self.cut();
-        if self.pending.is_some() {
-            // What was left goes first: the new blocks need not wait for that.
-            for block in &self.carried.blocks {
-                block.retry(self.intake.encoding());
-            }
-        }
         // Once for a batch that an earlier flush of this epoch left, and once for what was added since: not until nothing is
         // left, or a flush among busy handles would never end.
         self.deliver_left(epoch).await?;

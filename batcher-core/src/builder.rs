@@ -90,7 +90,9 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
     }
 
     /// Length in bytes of a block before compression, from 1 to [`MAX_BLOCK_LEN`]. Larger blocks compress better;
-    /// reading a single blob reads at least one block. Default: 256 KiB.
+    /// reading a single blob reads at least one block. The first blocks of each [`BatchHandle`](crate::BatchHandle) are
+    /// shorter where blobs are: the length at which one is full begins at 16 KiB and doubles, so that small batches, too,
+    /// are compressed while blobs come in. Default: 256 KiB.
     pub fn block_len(mut self, bytes: usize) -> Self {
         self.block_len = bytes;
         self
@@ -164,6 +166,9 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
     }
 
     /// Where blocks are compressed and objects are indexed. Default: [`Inline`].
+    ///
+    /// What is shorter than handing it over is done by the flush itself: up to 300 or so short keys, and the rest of the index of
+    /// up to 64 blocks. It gives the codec some ten kilobytes at most then.
     pub fn executor(mut self, executor: impl Executor + 'static) -> Self {
         self.executor = Arc::new(executor);
         self

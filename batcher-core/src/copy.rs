@@ -12,6 +12,7 @@ const PIECE_LEN: usize = 1024;
 
 /// Copies all of `from` to `to`, which is as long.
 pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
+    debug_assert_eq!(from.len(), to.len(), "a part would be left out");
     for (from, to) in from.chunks(PIECE_LEN).zip(to.chunks_mut(PIECE_LEN)) {
         to.copy_from_slice(from);
     }

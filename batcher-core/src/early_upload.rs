@@ -82,7 +82,7 @@ impl<S: BlobStore> Batcher<S> {
         let route = Route { store, config, metrics, encoding: intake.encoding() };
         let mut delivery = route.delivery(&object, early);
         for block in &carried.blocks {
-            // Of a flush that did not get that far, or failed.
+            // Of a flush that failed.
             block.retry(intake.encoding());
         }
         let choices: Vec<Arc<Choice>> = carried.choices.iter().cloned().chain(intake.choice()).collect();

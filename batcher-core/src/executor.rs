@@ -1,4 +1,5 @@
-//! The seam for CPU work: core compresses and indexes in jobs, and never spawns a thread or a task itself.
+//! The seam for CPU work: core compresses and indexes in jobs, but for what is over sooner than a job begins, and never spawns a
+//! thread or a task itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +10,8 @@ pub type Job = Box<dyn FnOnce() + Send + 'static>;
 /// Runs jobs: inline, on a pool, or wherever its user likes.
 ///
 /// A job may be run at once, later, on any thread, or be dropped without being run; the batcher notices a dropped
-/// job and keeps its data. Jobs do not block and do not wait for each other, so any pool with at least one thread
-/// makes progress.
+/// job and keeps its data. Jobs do not wait for jobs that have not begun, so any pool with at least one thread makes
+/// progress.
 pub trait Executor: fmt::Debug + Send + Sync {
     /// Takes a job to be run.
     fn execute(&self, job: Job);

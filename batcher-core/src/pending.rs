@@ -8,10 +8,14 @@ use std::task::Poll;
 use futures_channel::oneshot;
 
 use crate::batch::{
-    Block, Cut, Dictionary, EncodeJob, EncodedBlock, Encoding, LaneRuns, Sealed, header, poll_all, seal,
+    Block, Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header, poll_all, seal,
 };
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
+
+/// Up to so many blocks an object is indexed by the flush itself, where its key pages are made or few: in some 50
+/// microseconds.
+const FEW_BLOCKS: usize = 64;
 
 /// Encoded blocks that are taken without giving way to other tasks: some hundred microseconds' worth.
 const AT_A_TIME: usize = 1024;
@@ -24,6 +28,8 @@ pub(crate) struct Pending {
     pub(crate) object: String,
     pub(crate) cut: Cut,
     stage: Stage,
+    /// The pages of its keys, until they have been taken for the index.
+    keys: Option<KeyJob>,
     attempts: Attempts,
 }
 
@@ -51,12 +57,15 @@ impl<'a, S> Route<'a, S> {
 impl Pending {
     /// Gives a cut its identity, and what was done for it before it had one.
     pub(crate) fn new(id: BatchId, object: String, cut: Cut, attempts: Attempts) -> Self {
-        Self { id, object, cut, stage: Stage::Encoding, attempts }
+        Self { id, object, cut, stage: Stage::Encoding, keys: None, attempts }
     }
 
     /// Lets go of everything, and gives the uploads that are to be cleared away.
     pub(crate) fn release(self, encoding: &Encoding) -> OpenUploads {
         // Before the entries' memory is given back: the sealed object does not need it, but a job still may.
+        if let Some(keys) = &self.keys {
+            keys.index.cancel();
+        }
         drop(self.stage);
         self.cut.release(encoding);
         self.attempts.uploads
@@ -65,6 +74,9 @@ impl Pending {
     /// The blobs, to become part of another batch, and the uploads that are to be cleared away. Where a job still indexes
     /// them, its answer is of no use any longer.
     pub(crate) fn unseal(self) -> (Cut, OpenUploads) {
+        if let Some(keys) = &self.keys {
+            keys.index.cancel();
+        }
         (self.cut, self.attempts.uploads)
     }
 
@@ -85,36 +97,38 @@ impl Pending {
                     Stream::new(header(&self.id, !dictionaries.is_empty(), route.encoding), &delivery)
                 }
             };
-            let only = self.cut.claim_only(route.encoding);
-            if only.is_none()
-                && let Err(error) = encode(&self.cut.blocks, route.encoding, &mut begun, &mut delivery).await
-            {
+            let binding = binding(&self.id, !dictionaries.is_empty(), route.encoding);
+            let (cut, encoding) = (&self.cut, route.encoding);
+            let keys = self.keys.get_or_insert_with(|| KeyJob::submit(cut, binding, encoding));
+            if let Err(error) = encode(&cut.blocks, encoding, &mut begun, &mut delivery).await {
                 drop(begun);
                 delivery.clear_away().await;
                 return Err(FlushErrorKind::Encode(error));
             }
+            let _ = begun.go_on_during(&mut delivery, &mut keys.over).await;
             let index = Index {
-                lanes: self.cut.lanes.clone(),
-                blobs: self.cut.blobs,
+                keys: Arc::clone(&keys.index),
+                added: self.cut.blobs,
                 frames: begun.frames().to_vec(),
-                only,
                 dictionaries,
                 id: self.id.clone(),
                 object: self.object.clone(),
             };
-            self.stage = Stage::Indexing(index.make(route.encoding));
             stream = Some(begun);
+            self.stage = Stage::Indexing(index.make(route.encoding));
         }
         if let Stage::Indexing(answered) = &mut self.stage {
             let answer = match &mut stream {
                 Some(stream) => stream.go_on_during(&mut delivery, answered).await,
                 None => answered.await,
             };
+            if answer.is_ok() {
+                self.keys = None;
+            }
             match answer.unwrap_or(Err(CodecError::Abandoned)) {
                 Ok(sealed) => self.stage = Stage::Sealed(sealed),
                 Err(error) => {
                     self.stage = Stage::Encoding;
-                    let error = self.cut.take_only_error().unwrap_or(error);
                     drop(stream);
                     delivery.clear_away().await;
                     return Err(FlushErrorKind::Encode(error));
@@ -133,7 +147,7 @@ impl Pending {
     }
 }
 
-/// Waits until every block is encoded, having those that nobody had taken or that had failed before handed over.
+/// Waits until every block is encoded, having those that had failed before handed over again.
 ///
 /// # Errors
 ///
@@ -174,37 +188,43 @@ async fn give_way() {
 
 /// What an object is made of.
 struct Index {
-    lanes: Vec<LaneRuns>,
-    blobs: u64,
+    keys: Arc<KeyIndex>,
+    added: u64,
     frames: Vec<EncodedBlock>,
-    /// Makes the only frame, where there is none yet.
-    only: Option<EncodeJob>,
     dictionaries: Vec<Arc<Dictionary>>,
     id: BatchId,
     object: String,
 }
 
 impl Index {
-    /// Has the object indexed.
+    /// Whether there is too little left to do for a job: it takes about as long as waking up a thread.
+    fn is_short(&self) -> bool {
+        self.frames.len() <= FEW_BLOCKS && self.dictionaries.is_empty() && self.keys.is_short()
+    }
+
+    /// Has the object indexed: by a job, unless it is too short for that.
     fn make(self, encoding: &Arc<Encoding>) -> oneshot::Receiver<Result<Sealed, CodecError>> {
         let (answer, answered) = oneshot::channel();
         let context = Arc::clone(encoding);
+        let is_short = self.is_short();
         let job = move || {
-            let Self { lanes, blobs, mut frames, only, dictionaries, id, object } = self;
+            let Self { keys, added, frames, dictionaries, id, object } = self;
             let seal = || {
-                if let Some(job) = only {
-                    frames.push(job.finish().ok_or(CodecError::Abandoned)?);
-                }
-                seal(&lanes, blobs, &frames, &dictionaries, &id, object, &context)
+                let keys = keys.take(&*context.codec)?;
+                seal(&frames, keys, added, &dictionaries, &id, object, &context)
             };
             let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
             // Before the answer: whoever gets it wants the memory back.
-            drop((lanes, frames, dictionaries));
+            drop((keys, frames, dictionaries));
             // Nobody waits any longer where the batch was discarded meanwhile.
             let _ = answer.send(sealed);
         };
-        // Where the executor panics, the job is dropped, and the answer with it.
-        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
+        if is_short {
+            job();
+        } else {
+            // Where the executor panics, the job is dropped, and the answer with it.
+            let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
+        }
         answered
     }
 }

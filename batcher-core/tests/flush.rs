@@ -289,10 +289,10 @@ fn a_codec_that_fails_at_any_block_or_page_loses_nothing() {
             let first = block_on(batcher.flush(7));
             if codec.calls.load(Ordering::Relaxed) <= at {
                 let _report = first.unwrap();
-                assert!(at > 20 && failed >= 3, "{at}, {failed}");
+                assert!(at > 20 && failed >= 2, "{at}, {failed}");
                 break;
             }
-            // What failed while it was being added is tried once more by the flush; a page is not.
+            // What failed while it was being added is tried once more by the flush, and so are pages of keys; others are not.
             let report = match first {
                 Ok(report) => report,
                 Err(error) => {

@@ -1,4 +1,5 @@
-//! Batches of a single block: one job does all that there is to do, and whatever becomes of it, nothing is lost.
+//! Batches of a single block and few blobs: one job compresses it, the rest is done at once, and whatever becomes of that job,
+//! nothing is lost.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -82,7 +83,7 @@ async fn read(memory: &MemoryStore, report: &FlushReport) -> BTreeMap<String, By
 }
 
 #[test]
-fn the_only_block_is_compressed_and_indexed_by_one_job() {
+fn a_small_batch_takes_one_job() {
     block_on(async {
         let (later, memory) = (Later::default(), MemoryStore::new());
         let mut batcher = small_batch(Batcher::builder(Lz4::default(), memory.clone()), &later);
@@ -180,7 +181,7 @@ fn what_the_codec_said_is_answered_by_the_flush_that_waits() {
 }
 
 #[test]
-fn a_flush_that_begins_early_compresses_what_a_refused_one_held() {
+fn a_flush_that_begins_early_takes_what_a_refused_one_had_compressed() {
     block_on(async {
         let (later, memory) = (Later::default(), MemoryStore::new());
         let mut batcher = small_batch(Batcher::builder(Lz4::default(), memory.clone()), &later);
@@ -189,12 +190,12 @@ fn a_flush_that_begins_early_compresses_what_a_refused_one_held() {
         batcher.add("late", "blob").unwrap();
         let error = batcher.flush(1).await.unwrap_err();
         assert!(matches!(error.kind(), FlushErrorKind::EpochGivenUp));
-        assert!(later.take().is_empty());
+        let jobs = later.take();
+        assert_eq!(jobs.len(), 1);
         let (complete, completed) = futures_channel::oneshot::channel();
         let mut flush = Box::pin(batcher.flush_when(3, async { completed.await.unwrap() }));
         assert!(poll!(&mut flush).is_pending());
-        let jobs = later.take();
-        assert_eq!(jobs.len(), 1);
+        assert!(later.take().is_empty());
         run(jobs);
         complete.send(()).unwrap();
         let report = driven(flush, &later, Vec::new()).await.unwrap();
@@ -219,5 +220,129 @@ fn what_comes_in_behind_a_batch_that_was_left_is_compressed_at_once() {
         assert_eq!(later.0.lock().unwrap().len(), 1);
         let report = driven(flush, &later, Vec::new()).await.unwrap();
         assert_eq!((report.receipts.len(), report.blobs()), (2, 3));
+    });
+}
+
+/// Blobs of so few bytes that they are a block together, and enough for their pages to be worth a job.
+fn many_blobs(later: &Later, memory: &MemoryStore) -> Batcher<MemoryStore> {
+    let builder = Batcher::builder(Lz4::default(), memory.clone()).executor(later.clone());
+    let mut batcher = builder.build().unwrap();
+    for number in 0..1000 {
+        batcher.add(&format!("{number:04}"), "x").unwrap();
+    }
+    batcher
+}
+
+#[test]
+fn key_pages_are_made_beside_the_block_and_whatever_becomes_of_either_job_nothing_is_lost() {
+    block_on(async {
+        let mut same = None;
+        for (drops_block, drops_pages) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (later, memory) = (Later::default(), MemoryStore::new());
+            let mut batcher = many_blobs(&later, &memory);
+            let mut flush = Box::pin(batcher.flush(1));
+            assert!(poll!(&mut flush).is_pending());
+            let [block, pages] = <[Job; 2]>::try_from(later.take()).ok().unwrap();
+            match drops_pages {
+                true => drop(pages),
+                false => pages(),
+            }
+            match drops_block {
+                true => drop(block),
+                false => block(),
+            }
+            if drops_block {
+                let error = flush.await.unwrap_err();
+                assert!(matches!(error.kind(), FlushErrorKind::Encode(CodecError::Abandoned)));
+                flush = Box::pin(batcher.flush(1));
+            }
+            let report = driven(flush, &later, Vec::new()).await.unwrap();
+            assert_eq!(report.blobs(), 1000);
+            assert_eq!(read(&memory, &report).await.len(), 1000, "{drops_block} {drops_pages}");
+            let bytes = memory.object(&report.receipts[0].object).unwrap();
+            assert!(*same.get_or_insert_with(|| bytes.clone()) == bytes, "{drops_block} {drops_pages}");
+        }
+    });
+}
+
+/// An executor that drops every second job would else drop the same one for ever.
+#[test]
+fn pages_that_are_made_are_not_made_again() {
+    block_on(async {
+        let (later, memory) = (Later::default(), MemoryStore::new());
+        let mut batcher = many_blobs(&later, &memory);
+        for _ in 0..3 {
+            let mut flush = Box::pin(batcher.flush(1));
+            assert!(poll!(&mut flush).is_pending());
+            let mut jobs = later.take().into_iter();
+            drop(jobs.next());
+            jobs.for_each(|job| job());
+            assert!(flush.await.is_err());
+        }
+        // What is left is the block's job.
+        let mut flush = Box::pin(batcher.flush(1));
+        assert!(poll!(&mut flush).is_pending());
+        assert_eq!(later.0.lock().unwrap().len(), 1);
+        let report = driven(flush, &later, Vec::new()).await.unwrap();
+        assert_eq!(read(&memory, &report).await.len(), 1000);
+    });
+}
+
+/// The pages' job of a flush that was dropped runs beside the next one, which waits for it and not for a lock.
+#[test]
+fn the_pages_of_a_dropped_flush_serve_the_next() {
+    block_on(async {
+        let (later, memory) = (Later::default(), MemoryStore::new());
+        let mut batcher = many_blobs(&later, &memory);
+        assert!(poll!(Box::pin(batcher.flush(1))).is_pending());
+        let left = later.take();
+        assert_eq!(left.len(), 2);
+        let report = driven(batcher.flush(1), &later, left).await.unwrap();
+        assert_eq!(read(&memory, &report).await.len(), 1000);
+        assert!(later.take().is_empty());
+    });
+}
+
+/// A flush does not compress for long by itself: it would keep others from its thread.
+#[test]
+fn few_blobs_with_long_keys_take_jobs() {
+    block_on(async {
+        let (later, memory) = (Later::default(), MemoryStore::new());
+        let builder = Batcher::builder(Lz4::default(), memory.clone()).executor(later.clone());
+        let mut batcher = builder.build().unwrap();
+        // So much of each key is that of the one before that the pages' separators are long, too.
+        let prefix = "k".repeat(60_000);
+        for number in 0..300 {
+            batcher.add(&format!("{prefix}{number:03}"), "x").unwrap();
+        }
+        let mut flush = Box::pin(batcher.flush(1));
+        assert!(poll!(&mut flush).is_pending());
+        let jobs = later.take();
+        assert_eq!(jobs.len(), 2, "the block and the pages");
+        run(jobs);
+        assert!(poll!(&mut flush).is_pending());
+        let jobs = later.take();
+        assert_eq!(jobs.len(), 1, "the index");
+        run(jobs);
+        let report = driven(flush, &later, Vec::new()).await.unwrap();
+        assert_eq!(read(&memory, &report).await.len(), 300);
+    });
+}
+
+/// A job that has not begun keeps nothing of a batch that is gone.
+#[test]
+fn a_discarded_batch_leaves_nothing_to_the_job_of_its_pages() {
+    block_on(async {
+        let later = Later::default();
+        let builder = Batcher::builder(Lz4::default(), MemoryStore::new()).executor(later.clone());
+        let mut batcher = builder.idle_memory(0).build().unwrap();
+        for number in 0..3000 {
+            batcher.add(&format!("{number:020}"), "x").unwrap();
+        }
+        assert!(poll!(Box::pin(batcher.flush(1))).is_pending());
+        assert_eq!(later.0.lock().unwrap().len(), 2);
+        let freed = allocation_counter::measure(|| assert_eq!(batcher.discard(), 3000)).bytes_current;
+        // Of 20 bytes of key and some 40 of entry.
+        assert!(freed < -150_000, "{freed}");
     });
 }

@@ -45,8 +45,6 @@ pub(crate) struct EncodedBlock {
 
 #[derive(Debug)]
 enum State {
-    /// Not encoded, and with nobody who would.
-    Held(RawBlock),
     /// Not encoded, and held here until its job runs: one that was handed over, or that is about to be.
     Raw(RawBlock),
     /// With a job that runs at this moment.
@@ -158,32 +156,10 @@ impl Block {
         self.done.wake();
     }
 
-    /// Keeps the block from the executor, which does not have it yet: the flush decides what becomes of it.
-    pub(crate) fn hold(&self) {
-        self.change(|state| match state {
-            State::Raw(raw) => (State::Held(raw), ()),
-            other => (other, ()),
-        });
-    }
-
-    /// Takes a block that is held, to be encoded together with something else.
-    pub(crate) fn claim(self: &Arc<Self>, encoding: &Arc<Encoding>) -> Option<EncodeJob> {
-        self.change(|state| match state {
-            State::Held(raw) => (State::Raw(raw), true),
-            other => (other, false),
-        })
-        .then(|| EncodeJob {
-            block: Arc::clone(self),
-            encoding: Arc::clone(encoding),
-            copied: 0,
-            ran: false,
-        })
-    }
-
-    /// Hands the block to the executor where nobody has it: it was held back, or has failed.
+    /// Hands the block to the executor again where it has failed.
     pub(crate) fn retry(self: &Arc<Self>, encoding: &Arc<Encoding>) {
         if self.change(|state| match state {
-            State::Held(raw) | State::Failed(raw, _) => (State::Raw(raw), true),
+            State::Failed(raw, _) => (State::Raw(raw), true),
             other => (other, false),
         }) {
             self.submit(Caller::DoesNotHelp, encoding);
@@ -207,7 +183,7 @@ impl Block {
     /// What has come of it. An error is given away once.
     pub(crate) fn outcome(&self) -> Option<Result<EncodedBlock, CodecError>> {
         match &mut *self.state() {
-            State::Held(_) | State::Raw(_) | State::Running | State::Released => None,
+            State::Raw(_) | State::Running | State::Released => None,
             State::Encoded(encoded) => Some(Ok(encoded.clone())),
             State::Failed(_, error) => Some(Err(std::mem::replace(error, CodecError::Abandoned))),
         }
@@ -218,7 +194,7 @@ impl Block {
         let mut state = self.state();
         let held = match std::mem::replace(&mut *state, State::Released) {
             State::Encoded(encoded) => encoded.frame.len(),
-            State::Held(_) | State::Raw(_) | State::Running | State::Failed(..) => self.len,
+            State::Raw(_) | State::Running | State::Failed(..) => self.len,
             State::Released => 0,
         };
         encoding.held.fetch_sub(held, Ordering::Relaxed);
@@ -236,16 +212,6 @@ pub(crate) struct EncodeJob {
 }
 
 impl EncodeJob {
-    /// Encodes the block, which keeps what comes of it; `None` where that is no frame. The error stays with the block, for the flush
-    /// that waits for it: it may be another than the one that asked.
-    pub(crate) fn finish(mut self) -> Option<EncodedBlock> {
-        self.run();
-        match &*self.block.state() {
-            State::Encoded(encoded) => Some(encoded.clone()),
-            _ => None,
-        }
-    }
-
     fn run(&mut self) {
         self.ran = true;
         let raw = self.block.change(|state| match state {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::block::{Block, EncodeJob, Encoding};
+use super::block::{Block, Encoding};
 use super::dictionary::Choice;
 use super::lane::Lane;
 use super::run::LaneRuns;
-use crate::CodecError;
 
-/// Blobs whose blocks are closed: encoded, being encoded, or held to be.
+/// Blobs whose blocks are closed: encoded or being encoded.
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     pub(crate) lanes: Vec<LaneRuns>,
@@ -62,22 +61,6 @@ impl Cut {
         self.added_bytes += other.added_bytes;
         self.entries_held += other.entries_held;
         self.choices.extend(other.choices);
-    }
-
-    /// Where there is a single block and it is held: what encodes it.
-    pub(crate) fn claim_only(&self, encoding: &Arc<Encoding>) -> Option<EncodeJob> {
-        match self.blocks.as_slice() {
-            [only] => only.claim(encoding),
-            _ => None,
-        }
-    }
-
-    /// Where there is a single block and it could not be encoded: why.
-    pub(crate) fn take_only_error(&self) -> Option<CodecError> {
-        match self.blocks.as_slice() {
-            [only] => only.outcome()?.err(),
-            _ => None,
-        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

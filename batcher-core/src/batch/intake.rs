@@ -13,7 +13,7 @@ use super::Cut;
 use super::block::{Caller, Encoding};
 use super::dictionary::Choice;
 use super::entries::entry_len;
-use super::lane::{Chore, Lane};
+use super::lane::Lane;
 use super::sample::SampleLimits;
 use crate::MAX_KEY_LEN;
 
@@ -136,14 +136,8 @@ impl Intake {
             chores.append(&mut lane.close());
             cut.take(&mut lane);
         }
-        let only = cut.blocks.len() == 1;
         for chore in chores {
-            match chore {
-                // Left to the job that indexes it, which has to wait for it anyway: handing over takes as long as compressing a
-                // small one.
-                Chore::Encode(block, None) if only => block.hold(),
-                chore => chore.run(Caller::DoesNotHelp, &self.encoding),
-            }
+            chore.run(Caller::DoesNotHelp, &self.encoding);
         }
         cut.choices.extend(choice.filter(|choice| choice.close(&self.encoding)));
     }

@@ -10,6 +10,13 @@ use super::entries::{Entries, entry_len};
 use super::run::{JOB_LEN, RUN_LEN, Run};
 use crate::copy::append;
 
+/// Length in bytes at which a lane's first block is full, unless blocks are shorter. It doubles with each block, so that
+/// blocks of a small batch, too, are compressed while blobs are still added, and its last one is short.
+const FIRST_BLOCK_LEN: usize = 16 * 1024;
+
+/// To a GiB, which no block is allowed to have.
+const MOST_DOUBLINGS: usize = 16;
+
 /// Blocks in order, the last of them still open.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
@@ -77,7 +84,8 @@ impl Lane {
         self.blobs += 1;
         self.bytes += (key.len() + blob.len()) as u64;
         self.entries_held += entry_len(key);
-        let room = block_len.saturating_sub(self.open.len());
+        let full_len = self.full_len(block_len);
+        let room = full_len.saturating_sub(self.open.len());
         if blob.len() > room {
             self.close_block(&mut chores);
         }
@@ -96,10 +104,10 @@ impl Lane {
             self.push(RawBlock::Shared(slice), &mut chores);
         }
         if !rest.is_empty() {
-            if self.open.capacity() < block_len {
+            if self.open.is_empty() {
                 self.open = encoding.raw.take();
                 self.open.clear();
-                self.open.reserve_exact(block_len);
+                self.open.reserve_exact(full_len.max(rest.len()));
             }
             if self.blocks.len() > first {
                 self.unended = Some(first);
@@ -110,7 +118,7 @@ impl Lane {
             {
                 chores.push(Chore::Train(Arc::clone(choice)));
             }
-            if self.open.len() >= block_len {
+            if self.open.len() >= full_len {
                 self.close_block(&mut chores);
             }
         }
@@ -128,6 +136,11 @@ impl Lane {
     /// The closed blocks that nothing in the open block belongs to.
     pub(crate) fn whole_blocks(&self) -> &[Arc<Block>] {
         &self.blocks[..self.unended.unwrap_or(self.blocks.len())]
+    }
+
+    /// Bytes at which the open block is full.
+    fn full_len(&self, block_len: usize) -> usize {
+        block_len.min(FIRST_BLOCK_LEN << self.blocks.len().min(MOST_DOUBLINGS))
     }
 
     fn close_block(&mut self, chores: &mut Vec<Chore>) {

@@ -42,6 +42,10 @@ impl Run {
     }
 
     fn sort(&self) {
+        // Not by writing: it would wait for all who read, who may be about to run a codec.
+        if self.content.read().unwrap_or_else(PoisonError::into_inner).sorted {
+            return;
+        }
         let mut content = self.content.write().unwrap_or_else(PoisonError::into_inner);
         if !content.sorted {
             content.entries.sort();

@@ -6,32 +6,13 @@ use bytes::Bytes;
 
 use super::block::{EncodedBlock, Encoding};
 use super::dictionary::Dictionary;
-use super::run::{Indexed, LaneRuns, SortedRun, live};
-use crate::codec::append_frame;
+use super::key_index::KeySection;
+use super::page::{PutPage, Section};
 use crate::format::{
-    BLOCKS_PER_PAGE, Binding, BlockPageRef, BlockPlace, DICTIONARIES, Descriptor, DictionaryRef, KeyEntry,
-    KeyPageBuilder, KeyPageRef, Kind, Root, SKIPPABLE_HEAD, Trailer, finish_skippable, shared_len,
+    BLOCKS_PER_PAGE, Binding, BlockPageRef, BlockPlace, DICTIONARIES, Descriptor, DictionaryRef, Kind, Root,
+    Trailer,
 };
-use crate::{BatchId, BatchReceipt, Codec, CodecError, Payload};
-
-/// Bytes before compression to which a key page is filled at least.
-const KEY_PAGE_LEN: usize = 16 * 1024;
-
-/// Key pages in large batches are larger, so that there are about this many of them: their separators, one a page, have to
-/// fit into the first read.
-const KEY_PAGES: usize = 512;
-
-/// The longest that a key page may grow, so that with one more entry it stays below what readers accept.
-const MAX_KEY_PAGE_LEN: usize = 32 * 1024 * 1024;
-
-/// About what an entry takes when most of its key is shared.
-const TYPICAL_ENTRY_LEN: usize = 8;
-
-/// Entries that a page has at least, however long its keys: their separators, one a page, must not outgrow the directory.
-const MIN_PAGE_ENTRIES: u64 = 128;
-
-/// Bytes of keys in full at which a page ends, however much of them is shared and so cut.
-const UNFOLDED_LEN: usize = 16 * 1024 * 1024;
+use crate::{BatchId, BatchReceipt, CodecError, Payload};
 
 /// An object that is ready to be put: the same bytes every time.
 #[derive(Debug)]
@@ -58,11 +39,16 @@ pub(crate) fn header(id: &BatchId, with_dictionaries: bool, encoding: &Encoding)
     Bytes::from(describe(id, with_dictionaries, encoding).header())
 }
 
-/// Seals frames under an identity. Sorts what is not sorted yet, and else leaves the entries as they are.
+/// What an object's pages are bound to.
+pub(crate) fn binding(id: &BatchId, with_dictionaries: bool, encoding: &Encoding) -> Binding {
+    Binding::new(&describe(id, with_dictionaries, encoding))
+}
+
+/// Seals frames and the pages of their keys under an identity.
 pub(crate) fn seal(
-    lanes: &[LaneRuns],
-    blobs: u64,
     frames: &[EncodedBlock],
+    keys: KeySection,
+    added: u64,
     dictionaries: &[Arc<Dictionary>],
     id: &BatchId,
     object: String,
@@ -71,19 +57,21 @@ pub(crate) fn seal(
     let codec = &*encoding.codec;
     let descriptor = describe(id, !dictionaries.is_empty(), encoding);
     let header = descriptor.header();
-    let mut tail = Tail { codec, binding: Binding::new(&descriptor), bytes: Vec::new() };
-    let blocks = places(frames, dictionaries, header.len() as u64, tail.binding);
+    let binding = Binding::new(&descriptor);
+    let blocks = places(frames, dictionaries, header.len() as u64, binding);
     let data_end = blocks.last().map_or(header.len() as u64, BlockPlace::frame_end);
     let stream_len = blocks.last().map_or(0, BlockPlace::stream_end);
+    let section = || Section { codec, binding, bytes: Vec::new() };
 
-    let dictionaries = tail.put_dictionaries(dictionaries, data_end)?;
-    let runs: Vec<(SortedRun<'_>, &[u32])> = lanes
-        .iter()
-        .flat_map(|lane| lane.runs.iter().map(|run| (run.sorted(), lane.numbers.as_slice())))
-        .collect();
-    let live = live(runs.iter().map(|(run, numbers)| (run, *numbers)));
-    let keys = tail.put_key_pages(live, blobs, &blocks, data_end)?;
-    let block_pages = tail.put_block_pages(&blocks, header.len() as u64, data_end, dictionaries.len())?;
+    let (head, dictionaries) = put_dictionaries(section(), dictionaries, data_end)?;
+    let keys_start = data_end + head.len() as u64;
+    let keys_end = keys_start + keys.bytes.len() as u64;
+    let mut key_pages = keys.pages;
+    for page in &mut key_pages {
+        page.offset += keys_start;
+    }
+    let (mut tail, block_pages) =
+        put_block_pages(section(), &blocks, header.len() as u64, keys_end, dictionaries.len())?;
     let root = Root {
         descriptor,
         blobs: keys.blobs,
@@ -92,14 +80,13 @@ pub(crate) fn seal(
         blocks: blocks.len() as u64,
         block_pages,
         dictionaries,
-        key_pages: keys.pages,
+        key_pages,
     };
-    let root_offset = data_end + tail.bytes.len() as u64;
+    let root_offset = keys_end + tail.len() as u64;
     let root_frame = root.encode(codec)?;
     let trailer = Trailer::new(&root.descriptor, root_offset, &root_frame, &header);
-    let mut index = tail.bytes;
-    index.extend_from_slice(&root_frame);
-    index.extend_from_slice(&trailer.encode());
+    tail.extend_from_slice(&root_frame);
+    tail.extend_from_slice(&trailer.encode());
 
     let receipt = BatchReceipt {
         object,
@@ -109,7 +96,7 @@ pub(crate) fn seal(
         checksum: trailer.root_crc,
         blobs: root.blobs,
         blob_bytes: keys.blob_bytes,
-        superseded: blobs - root.blobs,
+        superseded: added - root.blobs,
         superseded_bytes: stream_len - root.blob_bytes,
         blocks: root.blocks,
         first_key: keys.first,
@@ -118,7 +105,7 @@ pub(crate) fn seal(
     };
     let payload = std::iter::once(Bytes::from(header))
         .chain(frames.iter().map(|encoded| encoded.frame.bytes()))
-        .chain([Bytes::from(index)])
+        .chain([head, keys.bytes, tail].into_iter().filter(|bytes| !bytes.is_empty()).map(Bytes::from))
         .collect();
     Ok(Sealed { payload, receipt })
 }
@@ -153,152 +140,55 @@ fn places(
         .collect()
 }
 
-/// The pages between the last data frame and the root.
-struct Tail<'a> {
-    codec: &'a dyn Codec,
-    binding: Binding,
-    bytes: Vec<u8>,
-}
-
-/// All key pages, and what was counted on the way.
-#[derive(Default)]
-struct KeySection {
-    pages: Vec<KeyPageRef>,
-    blobs: u64,
-    blob_bytes: u64,
-    first: String,
-    last: String,
-}
-
-/// A key as it was added: keys come in as strings.
-fn text(key: &[u8]) -> String {
-    String::from_utf8_lossy(key).into_owned()
-}
-
-/// A page that was put: its frame's length and checksum.
-struct PutPage {
-    frame_len: u64,
-    checksum: u32,
-}
-
-impl Tail<'_> {
-    fn put_page(&mut self, kind: Kind, number: usize, content: &[u8]) -> Result<PutPage, CodecError> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; SKIPPABLE_HEAD]);
-        append_frame(self.codec, content, &mut self.bytes)?;
-        let frame = &mut self.bytes[start..];
-        finish_skippable(frame)?;
-        Ok(PutPage { frame_len: frame.len() as u64, checksum: self.binding.of(kind, number as u64, frame) })
+/// The dictionaries, from an offset on.
+fn put_dictionaries(
+    mut section: Section<'_>,
+    dictionaries: &[Arc<Dictionary>],
+    data_end: u64,
+) -> Result<(Vec<u8>, Vec<DictionaryRef>), CodecError> {
+    let mut put = Vec::new();
+    for (number, dictionary) in dictionaries.iter().enumerate() {
+        let offset = data_end + section.bytes.len() as u64;
+        let PutPage { frame_len, checksum } = section.put(Kind::Dictionary, number, &dictionary.bytes)?;
+        put.push(DictionaryRef { offset, frame_len, decoded_len: dictionary.bytes.len(), checksum });
     }
+    Ok((section.bytes, put))
+}
 
-    fn put_dictionaries(
-        &mut self,
-        dictionaries: &[Arc<Dictionary>],
-        data_end: u64,
-    ) -> Result<Vec<DictionaryRef>, CodecError> {
-        let mut put = Vec::new();
-        for (number, dictionary) in dictionaries.iter().enumerate() {
-            let offset = data_end + self.bytes.len() as u64;
-            let PutPage { frame_len, checksum } =
-                self.put_page(Kind::Dictionary, number, &dictionary.bytes)?;
-            put.push(DictionaryRef { offset, frame_len, decoded_len: dictionary.bytes.len(), checksum });
+/// Where the blocks stand, in pages from an offset on.
+fn put_block_pages(
+    mut section: Section<'_>,
+    blocks: &[BlockPlace],
+    header_len: u64,
+    start: u64,
+    dictionaries: usize,
+) -> Result<(Vec<u8>, Vec<BlockPageRef>), CodecError> {
+    let mut pages = Vec::new();
+    let mut first_frame_offset = header_len;
+    let mut first_stream_offset = 0;
+    for (number, blocks) in blocks.chunks(BLOCKS_PER_PAGE).enumerate() {
+        let mut content = Vec::new();
+        for block in blocks {
+            block.put(&mut content, dictionaries > 0);
         }
-        Ok(put)
+        let offset = start + section.bytes.len() as u64;
+        let put = section.put(Kind::BlockPage, number, &content)?;
+        let frame_end = blocks.last().map_or(first_frame_offset, BlockPlace::frame_end);
+        let stream_end = blocks.last().map_or(first_stream_offset, BlockPlace::stream_end);
+        pages.push(BlockPageRef {
+            offset,
+            frame_len: put.frame_len,
+            decoded_len: content.len(),
+            checksum: put.checksum,
+            data_bytes: frame_end - first_frame_offset,
+            stream_bytes: stream_end - first_stream_offset,
+            first_block: (number * BLOCKS_PER_PAGE) as u64,
+            count: blocks.len() as u64,
+            first_frame_offset,
+            first_stream_offset,
+            dictionaries,
+        });
+        (first_frame_offset, first_stream_offset) = (frame_end, stream_end);
     }
-
-    /// Of entries in the order of their keys, out of so many that were added.
-    fn put_key_pages<'a>(
-        &mut self,
-        live: impl Iterator<Item = Indexed<'a>>,
-        added: u64,
-        blocks: &[BlockPlace],
-        data_end: u64,
-    ) -> Result<KeySection, CodecError> {
-        let stream_len = blocks.last().map_or(0, BlockPlace::stream_end);
-        let place = |entry: &Indexed<'_>| KeyEntry {
-            offset: blocks
-                .get(entry.block as usize)
-                .map_or(stream_len, |block| block.stream_offset + u64::from(entry.start)),
-            len: entry.len,
-        };
-        let added = usize::try_from(added).unwrap_or(usize::MAX);
-        let page_len =
-            (added.saturating_mul(TYPICAL_ENTRY_LEN) / KEY_PAGES).clamp(KEY_PAGE_LEN, MAX_KEY_PAGE_LEN);
-        let mut section = KeySection::default();
-        let mut builder = KeyPageBuilder::default();
-        let mut separator = Vec::new();
-        let mut unfolded = 0;
-        let mut live = live.peekable();
-        while let Some(entry) = live.next() {
-            let key = entry.key;
-            if section.blobs == 0 {
-                section.first = text(key);
-            }
-            builder.push(key, place(&entry));
-            unfolded += key.len();
-            section.blobs += 1;
-            section.blob_bytes += entry.len;
-            let next = live.peek().map(|next| next.key);
-            let full = builder.len() >= page_len && builder.entries() >= MIN_PAGE_ENTRIES;
-            if !full && unfolded < UNFOLDED_LEN && next.is_some() {
-                continue;
-            }
-            let count = builder.entries();
-            let content = builder.take();
-            let offset = data_end + self.bytes.len() as u64;
-            let put = self.put_page(Kind::KeyPage, section.pages.len(), &content)?;
-            section.pages.push(KeyPageRef {
-                offset,
-                frame_len: put.frame_len,
-                decoded_len: content.len(),
-                checksum: put.checksum,
-                entries: count,
-                separator: std::mem::take(&mut separator),
-            });
-            unfolded = 0;
-            match next {
-                // The shortest prefix of the next key that is greater than this one.
-                Some(next) => separator = next[..=shared_len(key, next)].to_vec(),
-                None => section.last = text(key),
-            }
-        }
-        Ok(section)
-    }
-
-    fn put_block_pages(
-        &mut self,
-        blocks: &[BlockPlace],
-        header_len: u64,
-        data_end: u64,
-        dictionaries: usize,
-    ) -> Result<Vec<BlockPageRef>, CodecError> {
-        let mut pages = Vec::new();
-        let mut first_frame_offset = header_len;
-        let mut first_stream_offset = 0;
-        for (number, blocks) in blocks.chunks(BLOCKS_PER_PAGE).enumerate() {
-            let mut content = Vec::new();
-            for block in blocks {
-                block.put(&mut content, dictionaries > 0);
-            }
-            let offset = data_end + self.bytes.len() as u64;
-            let put = self.put_page(Kind::BlockPage, number, &content)?;
-            let frame_end = blocks.last().map_or(first_frame_offset, BlockPlace::frame_end);
-            let stream_end = blocks.last().map_or(first_stream_offset, BlockPlace::stream_end);
-            pages.push(BlockPageRef {
-                offset,
-                frame_len: put.frame_len,
-                decoded_len: content.len(),
-                checksum: put.checksum,
-                data_bytes: frame_end - first_frame_offset,
-                stream_bytes: stream_end - first_stream_offset,
-                first_block: (number * BLOCKS_PER_PAGE) as u64,
-                count: blocks.len() as u64,
-                first_frame_offset,
-                first_stream_offset,
-                dictionaries,
-            });
-            (first_frame_offset, first_stream_offset) = (frame_end, stream_end);
-        }
-        Ok(pages)
-    }
+    Ok((section.bytes, pages))
 }

@@ -44,6 +44,8 @@ pub(crate) struct Engine {
     /// What stands between the batcher and the store, from the store outwards.
     pub(crate) adaptors: Vec<Adaptor>,
     pub(crate) epochs: u64,
+    /// How many tiny blobs an epoch has besides.
+    pub(crate) tiny: u64,
     /// Whether a flush that failed is followed by one of the next epoch, which takes the blobs along, instead of being tried again.
     pub(crate) moves_on: bool,
     /// Where: a store in this world, with an object of somebody else's.
@@ -75,6 +77,7 @@ impl Default for Engine {
             reading: false,
             adaptors: Vec::new(),
             epochs: 2,
+            tiny: 0,
             moves_on: false,
             open: memory,
         }
@@ -157,7 +160,7 @@ impl Engine {
             // The operators' own: a flush that dies does not stop them.
             let mut operators = Operators {
                 handles: (0..self.handles).map(|_| batcher.handle()).collect(),
-                blobs: state(epoch, self.dictionaries),
+                blobs: state(epoch, self.dictionaries, self.tiny),
             };
             if !self.early {
                 operators.add_all(world).await;
@@ -367,7 +370,7 @@ pub(crate) fn spoilt(fired: &[FiredFault]) -> usize {
 }
 
 /// The blobs of an epoch: most of them are new in each, one only stands in the first.
-fn state(epoch: u64, alike: bool) -> BTreeMap<String, Bytes> {
+fn state(epoch: u64, alike: bool, tiny: u64) -> BTreeMap<String, Bytes> {
     let mut blobs = BTreeMap::new();
     for partition in 0..3_u64 {
         let seed = epoch * 31 + partition;
@@ -379,6 +382,7 @@ fn state(epoch: u64, alike: bool) -> BTreeMap<String, Bytes> {
     }
     blobs.insert(format!("epoch-{epoch}/offsets"), Bytes::from(epoch.to_string()));
     blobs.insert("empty".into(), Bytes::new());
+    blobs.extend((0..tiny).map(|number| (format!("tiny/{number}"), Bytes::from_static(b"."))));
     blobs
 }
 

@@ -62,7 +62,7 @@ fn every_fault_in_every_delivery_once_and_lasting() {
     }
 }
 
-/// One job compresses and indexes.
+/// One job compresses, and nothing else is worth one.
 #[test]
 fn every_fault_and_every_pair_around_batches_of_one_block() {
     for moves_on in [false, true] {
@@ -74,6 +74,24 @@ fn every_fault_and_every_pair_around_batches_of_one_block() {
             let (engine, start) = (Engine { epochs: 1, ..engine.clone() }, Instant::now());
             let pairs = explore(&engine).without(out_of_reach(&engine)).late_window(1).depth(2);
             clean(&pairs.involving(OF_SEAMS.into_iter().chain([FaultKind::Cancel])).run(), start);
+        }
+    }
+}
+
+/// So many blobs that the pages of their keys are made by a job of their own, beside that of the only block.
+#[test]
+fn every_fault_and_every_pair_while_pages_of_keys_are_made() {
+    for moves_on in [false, true] {
+        for engine in engines() {
+            let engine =
+                Engine { block_len: 4096, part_len: 4096, handles: 1, tiny: 800, moves_on, ..engine };
+            let start = Instant::now();
+            clean(&explore(&engine).without(out_of_reach(&engine)).late_window(1).run(), start);
+            if !moves_on {
+                let (engine, start) = (Engine { epochs: 1, ..engine.clone() }, Instant::now());
+                let seams = OF_SEAMS.into_iter().chain([FaultKind::Cancel]);
+                clean(&explore(&engine).faults(seams).late_window(1).depth(2).run(), start);
+            }
         }
     }
 }
