@@ -5,10 +5,11 @@
 //!
 //! - What took turns with a figure, in the same case, tells how fast the machine was for it: the median over at least
 //!   [`FEWEST`], else over those of the same scenario, else over all. Rates and times are set off against that.
-//! - Noise is the 90th percentile of the factors by which what is not ours lies beyond its rounds of before even then, over
-//!   the scenario where it has at least [`ENOUGH`] such figures, of which the largest then need not decide. Else it is over all
-//!   scenarios, set off only against the median of all: how the machine changes in the course of a run is noise there.
-//! - A figure changed where all of its rounds now lie beyond all of those before by more than the noise, and by more than [`LEAST`].
+//! - Noise is the 90th percentile of the factors by which the medians of what is not ours differ even then, over the scenario
+//!   where it has at least [`ENOUGH`] such figures, of which the largest then need not decide. Else it is over all scenarios, set
+//!   off only against the median of all: how the machine changes in the course of a run is noise there.
+//! - A figure changed where all of its rounds now lie beyond all of those before by more than [`LEAST`], and its median by more
+//!   than the noise.
 //! - A rate or a time of fewer than [`ROUNDS`] rounds, or one in whose scenario nothing that is not ours was measured, which
 //!   could tell the machine from us, is listed but not counted.
 //! - Lengths and counts are the same in each run: one round and [`LEAST`] will do. Peak memory is not, and needs rounds, too.
@@ -114,7 +115,7 @@ impl<'a> Comparison<'a> {
         let noises = Spread::of(&noises);
         let title = format!(
             "Compared with the baseline: {} figures, the machine itself {:.2} times as fast; set off against that, \
-             case by case, rates and times have a noise of {:.0} to {:.0} % beyond the rounds{}{}",
+             case by case, rates and times have a noise of {:.0} to {:.0} %{}{}",
             self.changes.len(),
             self.machine,
             noises.min,
@@ -175,10 +176,10 @@ impl Pair<'_> {
         if is_rate(self.now) { factor } else { 1.0 / factor }
     }
 
-    /// By which factor its rounds lie beyond those of before on a machine that was so fast.
-    fn beyond(&self, machine: f64) -> f64 {
-        let now = as_if_as_fast_as_before(self.now, machine);
-        (now.min / self.before.max).max(self.before.min / now.max)
+    /// By which factor its median differs, whichever way, from that of before on a machine that was so fast.
+    fn change(&self, machine: f64) -> f64 {
+        let factor = as_if_as_fast_as_before(self.now, machine).median / self.before.median;
+        factor.max(1.0 / factor)
     }
 }
 
@@ -218,11 +219,11 @@ impl<'a> Others<'a> {
     /// By which factor a rate or a time has to change to have changed at all.
     fn noise(&self, figure: &Figure) -> f64 {
         let near: Vec<f64> =
-            self.of_scenario(figure).map(|pair| pair.beyond(self.machine(pair.now))).collect();
+            self.of_scenario(figure).map(|pair| pair.change(self.machine(pair.now))).collect();
         let noise = if near.len() >= ENOUGH {
             percentile_90(near)
         } else {
-            percentile_90(self.pairs.iter().map(|pair| pair.beyond(self.machine)).collect())
+            percentile_90(self.pairs.iter().map(|pair| pair.change(self.machine)).collect())
         };
         noise.max(LEAST)
     }
@@ -252,9 +253,10 @@ fn percentile_90(mut factors: Vec<f64>) -> f64 {
     factors.get(rank.saturating_sub(1)).copied().unwrap_or(1.0)
 }
 
-/// Worse only where the best round now is worse than the worst one before, by more than the noise; better likewise.
+/// Worse only where the best round now is worse than the worst one before, and the median by more than the noise; better likewise.
 fn verdict(better: Better, before: Spread, now: Spread, noise: f64) -> Verdict {
-    let (rose, fell) = (now.min > before.max * noise, now.max < before.min / noise);
+    let rose = now.min > before.max * LEAST && now.median > before.median * noise;
+    let fell = now.max < before.min / LEAST && now.median < before.median / noise;
     match (better, rose, fell) {
         (Better::Higher, true, _) | (Better::Lower, _, true) => Verdict::Better,
         (Better::Higher, _, true) | (Better::Lower, true, _) => Verdict::Worse,

@@ -31,7 +31,7 @@ What is measured
   --codec LIST        lz4, zstd [both]
   --blob-len LIST     lengths of blobs [64,1KiB,64KiB,1MiB]
   --block-len LIST    lengths of blocks [256KiB; without --quick 64KiB and 1MiB, too]
-  --bytes SIZE        of the state [256MiB, with --quick 64MiB; 1GiB in one-blob, memory, slow-store (quick: half)
+  --bytes SIZE        of the state [256MiB, with --quick 48MiB; 1GiB in one-blob, memory, slow-store (quick: half)
                       and ticks]
   --rounds N          that count, after one for warming up [7, with --quick 3]
   --threads N         of the batcher and of zstd [all cores]
@@ -124,7 +124,7 @@ impl Options {
             codecs: codecs.unwrap_or_else(|| CodecName::ALL.to_vec()),
             blob_lens: blob_lens.unwrap_or_else(|| vec![64, 1 << 10, 64 << 10, 1 << 20]),
             block_lens,
-            bytes: bytes.unwrap_or(if quick { 64 << 20 } else { 256 << 20 }),
+            bytes: bytes.unwrap_or(if quick { 48 << 20 } else { 256 << 20 }),
             large_bytes: bytes.unwrap_or(1 << 30),
             rounds: narrow(rounds.unwrap_or(if quick { 3 } else { 7 })),
             threads: threads

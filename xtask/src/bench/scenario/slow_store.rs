@@ -56,7 +56,9 @@ pub(crate) fn run(bench: &mut Bench) -> Result<(), Failure> {
         contest.add(compressing(&**stack), move || once(Places::in_memory()));
         contest.add(stack.name(), move || once(slow.fresh()?));
     }
-    let results = contest.run(options.rounds, &mut bench.progress)?;
+    // Its rounds are long and differ little.
+    let rounds = if options.quick { options.rounds.min(2) } else { options.rounds };
+    let results = contest.run(rounds, &mut bench.progress)?;
     bench.figures(TIME, &case, &results);
 
     let mut table = Table::new(
