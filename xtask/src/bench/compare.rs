@@ -4,31 +4,23 @@
 //! times did between the runs, the machine did:
 //!
 //! - What took turns with a figure, in the same case, tells how fast the machine was for it: the median over at least
-//!   [`FEWEST`], else over those of the same scenario, else over all. Rates and times are set off against that.
+//!   [`FEWEST`](super::noise::FEWEST), else over those of the same scenario, else over all. Rates and times are set off against that.
 //! - Noise is the 90th percentile of the factors by which the medians of what is not ours differ even then, over the scenario
-//!   where it has at least [`ENOUGH`] such figures, of which the largest then need not decide. Else it is over all scenarios, set
+//!   where it has at least [`ENOUGH`](super::noise::ENOUGH) such figures, of which the largest then need not decide. Else it is over all scenarios, set
 //!   off only against the median of all: how the machine changes in the course of a run is noise there.
 //! - A figure changed where all of its rounds now lie beyond all of those before by more than [`LEAST`], and its median by more
 //!   than the noise.
-//! - A rate or a time of fewer than [`ROUNDS`] rounds, or one in whose scenario nothing that is not ours was measured, which
+//! - A rate or a time of fewer than [`ROUNDS`](super::noise::ROUNDS) rounds, or one in whose scenario nothing that is not ours was measured, which
 //!   could tell the machine from us, is listed but not counted.
 //! - Lengths and counts are the same in each run: one round and [`LEAST`] will do. Peak memory is not, and needs rounds, too.
 
 use super::figure::{Better, Figure, Spread};
+use super::noise::{Others, Pair, as_if_as_fast_as_before, is_own, is_timed};
 use super::report::Report;
 use super::table::Table;
 
 /// Changes below this factor are noise, however little a run's rounds differ.
-const LEAST: f64 = 1.03;
-
-/// Of this many rounds the spread says something.
-const ROUNDS: usize = 3;
-
-/// Of this many the median is not one of the extremes.
-const FEWEST: usize = 3;
-
-/// Of this many the 90th percentile is no longer the largest.
-const ENOUGH: usize = 10;
+pub(super) const LEAST: f64 = 1.03;
 
 /// What became of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,101 +150,6 @@ impl Change<'_> {
     }
 }
 
-/// A figure of both runs, before anything is set off.
-#[derive(Clone, Copy, Debug)]
-struct Pair<'a> {
-    before: Spread,
-    now: &'a Figure,
-}
-
-impl Pair<'_> {
-    fn has_rounds(&self) -> bool {
-        self.before.rounds >= ROUNDS && self.now.spread.rounds >= ROUNDS
-    }
-
-    /// How fast the machine was, going by this figure alone.
-    fn machine(&self) -> f64 {
-        let factor = self.now.spread.median / self.before.median;
-        if is_rate(self.now) { factor } else { 1.0 / factor }
-    }
-
-    /// By which factor its median differs, whichever way, from that of before on a machine that was so fast.
-    fn change(&self, machine: f64) -> f64 {
-        let factor = as_if_as_fast_as_before(self.now, machine).median / self.before.median;
-        factor.max(1.0 / factor)
-    }
-}
-
-/// Rates and times of what is not ours.
-#[derive(Debug)]
-struct Others<'a> {
-    pairs: Vec<Pair<'a>>,
-    /// Over all scenarios.
-    machine: f64,
-}
-
-impl<'a> Others<'a> {
-    fn among(pairs: &[Pair<'a>]) -> Self {
-        let fit = |pair: &&Pair<'_>| {
-            let positive = pair.before.min > 0.0 && pair.now.spread.min > 0.0;
-            !is_own(pair.now) && is_timed(pair.now) && pair.has_rounds() && positive
-        };
-        let pairs: Vec<Pair<'_>> = pairs.iter().filter(fit).copied().collect();
-        let machine = median_machine(pairs.iter()).map_or(1.0, |(machine, _)| machine);
-        Self { pairs, machine }
-    }
-
-    fn of_scenario(&self, figure: &Figure) -> impl Iterator<Item = &Pair<'a>> {
-        self.pairs.iter().filter(|pair| pair.now.scenario == figure.scenario)
-    }
-
-    /// How fast the machine was when this figure was measured.
-    fn machine(&self, figure: &Figure) -> f64 {
-        let beside = self.of_scenario(figure).filter(|pair| pair.now.case == figure.case);
-        let enough = |found: &(f64, usize)| found.1 >= FEWEST;
-        median_machine(beside)
-            .filter(enough)
-            .or_else(|| median_machine(self.of_scenario(figure)).filter(enough))
-            .map_or(self.machine, |(machine, _)| machine)
-    }
-
-    /// By which factor a rate or a time has to change to have changed at all.
-    fn noise(&self, figure: &Figure) -> f64 {
-        let near: Vec<f64> =
-            self.of_scenario(figure).map(|pair| pair.change(self.machine(pair.now))).collect();
-        let noise = if near.len() >= ENOUGH {
-            percentile_90(near)
-        } else {
-            percentile_90(self.pairs.iter().map(|pair| pair.change(self.machine)).collect())
-        };
-        noise.max(LEAST)
-    }
-
-    fn doubt(&self, pair: &Pair<'_>) -> Option<Doubt> {
-        if is_exact(pair.now) {
-            None
-        } else if !pair.has_rounds() {
-            Some(Doubt::FewRounds)
-        } else {
-            let alone = is_timed(pair.now) && self.of_scenario(pair.now).next().is_none();
-            alone.then_some(Doubt::NothingBeside)
-        }
-    }
-}
-
-/// The median, and over how many.
-fn median_machine<'p, 'a: 'p>(pairs: impl Iterator<Item = &'p Pair<'a>>) -> Option<(f64, usize)> {
-    let factors: Vec<f64> = pairs.map(Pair::machine).collect();
-    (!factors.is_empty()).then(|| (Spread::of(&factors).median, factors.len()))
-}
-
-/// By nearest rank; 1 of none.
-fn percentile_90(mut factors: Vec<f64>) -> f64 {
-    factors.sort_by(f64::total_cmp);
-    let rank = (factors.len() * 9).div_ceil(10);
-    factors.get(rank.saturating_sub(1)).copied().unwrap_or(1.0)
-}
-
 /// Worse only where the best round now is worse than the worst one before, and the median by more than the noise; better likewise.
 fn verdict(better: Better, before: Spread, now: Spread, noise: f64) -> Verdict {
     let rose = now.min > before.max * LEAST && now.median > before.median * noise;
@@ -264,36 +161,9 @@ fn verdict(better: Better, before: Spread, now: Spread, noise: f64) -> Verdict {
     }
 }
 
-fn is_own(figure: &Figure) -> bool {
-    figure.stack.starts_with("batcher")
-}
-
-fn is_rate(figure: &Figure) -> bool {
-    matches!(figure.unit.as_str(), "MB/s" | "million/s")
-}
-
-/// Whether it is a rate or a time.
-fn is_timed(figure: &Figure) -> bool {
-    is_rate(figure) || matches!(figure.unit.as_str(), "s" | "ns a blob")
-}
-
-/// Whether it is the same in each run: all but rates, times and peak memory.
-fn is_exact(figure: &Figure) -> bool {
-    !is_timed(figure) && figure.scenario != "memory"
-}
-
-fn as_if_as_fast_as_before(figure: &Figure, machine: f64) -> Spread {
-    if is_rate(figure) {
-        figure.spread.map(|rate| rate / machine)
-    } else if is_timed(figure) {
-        figure.spread.map(|time| time * machine)
-    } else {
-        figure.spread
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::noise::ENOUGH;
     use super::super::report::{Machine, REPORT_VERSION};
     use super::*;
 

@@ -9,6 +9,7 @@ mod contest;
 mod context;
 mod figure;
 mod limit;
+mod noise;
 mod options;
 mod pictures;
 mod report;
