@@ -8,6 +8,7 @@
 //! | --- | --- | --- |
 //! | [`Raw`] | LZ4, blocks stored | |
 //! | [`Lz4`] | LZ4 | `lz4`, on by default |
+//! | [`Lz4C`] | LZ4, decoded in C | `lz4-c` |
 //! | [`Lz4Block`] | none; only for the starting point's objects | `lz4` |
 //! | [`Zstd`] | Zstandard | `zstd` |
 //!
@@ -29,6 +30,8 @@
 mod lz4;
 #[cfg(feature = "lz4")]
 mod lz4_block;
+#[cfg(feature = "lz4-c")]
+mod lz4_c;
 mod lz4_frame;
 #[cfg(feature = "lz4")]
 mod lz4_workspace;
@@ -43,6 +46,8 @@ mod zstd;
 pub use lz4::Lz4;
 #[cfg(feature = "lz4")]
 pub use lz4_block::Lz4Block;
+#[cfg(feature = "lz4-c")]
+pub use lz4_c::Lz4C;
 pub use raw::Raw;
 pub use registry::registry;
 #[cfg(feature = "zstd")]

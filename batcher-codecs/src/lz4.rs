@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use batcher_core::{Codec, CodecError, CodecId};
+use lz4_flex::block::decompress_into;
 
 use crate::lz4_frame;
 use crate::lz4_workspace::Lz4Workspace;
@@ -58,6 +59,8 @@ impl Codec for Lz4 {
     }
 
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
-        lz4_frame::decode(frame, block, &mut Lz4Workspace::default())
+        lz4_frame::decode(frame, block, |packed, chunk| {
+            decompress_into(packed, chunk).map_err(|_| lz4_frame::NOT_PACKED)
+        })
     }
 }

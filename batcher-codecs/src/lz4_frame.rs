@@ -24,14 +24,18 @@ const MAX_CHUNK_LEN: usize = 4 << 20;
 /// The lengths that a frame can choose from as the longest of its LZ4 blocks, with their codes.
 const CHUNK_LENS: [(usize, u8); 4] = [(64 << 10, 4), (256 << 10, 5), (1 << 20, 6), (MAX_CHUNK_LEN, 7)];
 
-/// Packs and unpacks the LZ4 blocks of a frame.
-pub(crate) trait ChunkCoder {
+/// Packs the LZ4 blocks of a frame.
+pub(crate) trait Packer {
     /// The packed bytes of `chunk`; `None` where there is nothing to be gained and it is to be stored as it is.
     fn pack(&mut self, chunk: &[u8]) -> Option<&[u8]>;
-
-    /// Unpacks into exactly `chunk`, or says why that cannot be.
-    fn unpack(&mut self, packed: &[u8], chunk: &mut [u8]) -> Result<(), &'static str>;
 }
+
+/// Unpacks one LZ4 block into the front of a buffer and says how long it is, or why it is none.
+pub(crate) type Unpack = fn(&[u8], &mut [u8]) -> Result<usize, &'static str>;
+
+/// Why an [`Unpack`] fails that cannot tell more.
+pub(crate) const NOT_PACKED: &str =
+    "not a packed block, or one of more content than its place in the frame has";
 
 /// The length of the longest frame of `content_len` bytes: that in which every LZ4 block is stored.
 pub(crate) fn max_frame_len(content_len: usize) -> usize {
@@ -43,12 +47,12 @@ pub(crate) fn max_frame_len(content_len: usize) -> usize {
 pub(crate) fn encode(
     content: &[u8],
     frame: &mut [u8],
-    coder: &mut impl ChunkCoder,
+    packer: &mut impl Packer,
 ) -> Result<usize, CodecError> {
     let mut out = Out { frame, len: 0 };
     out.put(&header(content.len()))?;
     for chunk in content.chunks(chunk_len(content.len()).0) {
-        let (body, stored) = match coder.pack(chunk) {
+        let (body, stored) = match packer.pack(chunk) {
             Some(packed) if packed.len() < chunk.len() => (packed, 0),
             _ => (chunk, STORED),
         };
@@ -91,11 +95,7 @@ fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 /// Decodes a frame that [`encode`] may have written, and none other, into exactly `content`.
-pub(crate) fn decode(
-    frame: &[u8],
-    content: &mut [u8],
-    coder: &mut impl ChunkCoder,
-) -> Result<(), CodecError> {
+pub(crate) fn decode(frame: &[u8], content: &mut [u8], unpack: Unpack) -> Result<(), CodecError> {
     check_header(frame, content.len())?;
     let mut rest = Rest { frame, offset: HEADER_LEN };
     let chunk_len = chunk_len(content.len()).0;
@@ -116,7 +116,9 @@ pub(crate) fn decode(
             if body_len >= chunk.len() {
                 return Err(malformed("packed block that is not shorter than its content"));
             }
-            coder.unpack(rest.take(body_len)?, chunk).map_err(malformed)?;
+            if unpack(rest.take(body_len)?, chunk).map_err(malformed)? != chunk.len() {
+                return Err(malformed("packed block of less content than its place in the frame has"));
+            }
         }
     }
     let end = rest.offset;

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 
-use crate::lz4_frame::ChunkCoder;
+use crate::lz4_frame::Packer;
 
 /// Hash tables and an output buffer, kept from block to block; made when first used.
 #[derive(Default)]
@@ -38,17 +38,9 @@ impl Lz4Workspace {
     }
 }
 
-impl ChunkCoder for Lz4Workspace {
+impl Packer for Lz4Workspace {
     fn pack(&mut self, chunk: &[u8]) -> Option<&[u8]> {
         self.compress(chunk)
-    }
-
-    fn unpack(&mut self, packed: &[u8], chunk: &mut [u8]) -> Result<(), &'static str> {
-        match decompress_into(packed, chunk) {
-            Ok(len) if len == chunk.len() => Ok(()),
-            Ok(_) => Err("packed block of less content than its place in the frame has"),
-            Err(_) => Err("not a packed block, or one of more content than its place in the frame has"),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use batcher_core::{Codec, CodecError, CodecId};
 
-use crate::lz4_frame::{self, ChunkCoder};
+use crate::lz4_frame::{self, Packer};
 
 /// Stores blocks as they are, in LZ4 frames of stored blocks only.
 ///
@@ -37,18 +37,14 @@ impl Codec for Raw {
     }
 
     fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
-        lz4_frame::decode(frame, block, &mut StoredOnly)
+        lz4_frame::decode(frame, block, |_, _| Err("packed block in a frame of stored blocks"))
     }
 }
 
 struct StoredOnly;
 
-impl ChunkCoder for StoredOnly {
+impl Packer for StoredOnly {
     fn pack(&mut self, _chunk: &[u8]) -> Option<&[u8]> {
         None
-    }
-
-    fn unpack(&mut self, _packed: &[u8], _chunk: &mut [u8]) -> Result<(), &'static str> {
-        Err("packed block in a frame of stored blocks")
     }
 }

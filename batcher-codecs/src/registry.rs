@@ -13,8 +13,12 @@ use crate::Raw;
 #[must_use]
 pub fn registry() -> CodecRegistry {
     let registry = with(CodecRegistry::new(), Raw);
+    #[cfg(all(feature = "lz4", not(feature = "lz4-c")))]
+    let registry = with(registry, crate::Lz4::default());
+    #[cfg(feature = "lz4-c")]
+    let registry = with(registry, crate::Lz4C::default());
     #[cfg(feature = "lz4")]
-    let registry = with(with(registry, crate::Lz4::default()), crate::Lz4Block::default());
+    let registry = with(registry, crate::Lz4Block::default());
     #[cfg(feature = "zstd")]
     let registry = with(registry, crate::Zstd::default());
     registry

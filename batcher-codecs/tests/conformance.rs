@@ -37,6 +37,10 @@ mod lz4 {
     }
 
     codec_conformance!(framed, |rule| check(rule, Lz4::default, where_they_hold(&LZ4)));
+    #[cfg(feature = "lz4-c")]
+    codec_conformance!(framed_decoded_in_c, |rule| {
+        check(rule, batcher_codecs::Lz4C::default, where_they_hold(&LZ4))
+    });
     codec_conformance!(bare, |rule| check(rule, Lz4Block::default, where_they_hold(&LZ4_BLOCK)));
 }
 

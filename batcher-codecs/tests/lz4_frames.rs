@@ -54,8 +54,18 @@ fn decode(codec: &dyn Codec, frame: &[u8], len: usize) -> Result<Vec<u8>, CodecE
     codec.decode(frame, &mut block).map(|()| block)
 }
 
-fn both() -> [Box<dyn Codec>; 2] {
-    [Box::new(Lz4::default()), Box::new(Raw)]
+/// Codecs that pack.
+fn packing() -> Vec<Box<dyn Codec>> {
+    vec![
+        Box::new(Lz4::default()),
+        #[cfg(feature = "lz4-c")]
+        Box::new(batcher_codecs::Lz4C::default()),
+    ]
+}
+
+/// All codecs of these frames.
+fn all() -> Vec<Box<dyn Codec>> {
+    packing().into_iter().chain([Box::new(Raw) as _]).collect()
 }
 
 /// Where a decoder stopped because it was not given a frame of its own.
@@ -68,7 +78,7 @@ fn refused_at(codec: &dyn Codec, frame: &[u8], len: usize) -> usize {
 
 #[test]
 fn the_lz4_tool_reads_frames_one_after_the_other() {
-    for codec in both() {
+    for codec in all() {
         let (mut frames, mut content) = (Vec::new(), Vec::new());
         for block in lengths().into_iter().flat_map(kinds) {
             frames.extend(encode(&*codec, block));
@@ -84,7 +94,7 @@ fn stored_frames_are_as_described() {
     for (len, block_size) in
         [(1, 4), (1 << 16, 4), ((1 << 16) + 1, 5), ((1 << 18) + 1, 6), ((1 << 20) + 1, 7)]
     {
-        for codec in both() {
+        for codec in all() {
             let expected = foreign(OURS, block_size << 4, &[noise(len)]);
             assert!(encode(&*codec, noise(len)) == expected, "{codec:?}, {len}");
         }
@@ -120,7 +130,7 @@ fn foreign_options_are_refused() {
         (5, foreign(OURS, KIB_256, &[block])),
         (15, foreign(OURS, KIB_64, &[&block[..50], &block[50..]])),
     ];
-    for codec in both() {
+    for codec in all() {
         let ours = foreign(OURS, KIB_64, &[block]);
         assert_eq!(decode(&*codec, &ours, 100).unwrap(), block);
         for (offset, frame) in &frames {
@@ -160,7 +170,7 @@ fn what_no_tool_takes_is_refused() {
         (119, ours[..119].to_vec()),
         (123, [ours.as_slice(), &[0]].concat()),
     ];
-    for codec in both() {
+    for codec in all() {
         for (offset, frame) in &frames {
             assert_eq!(refused_at(&*codec, frame, 100), *offset, "{codec:?}: {frame:x?}");
         }
@@ -172,7 +182,7 @@ fn other_frames_beside_ours_are_refused() {
     let ours = foreign(OURS, KIB_64, &[rows(100)]);
     let skippable = [0x184D_2A50_u32.to_le_bytes(), 0_u32.to_le_bytes()].concat();
     let legacy = [0x184C_2102_u32.to_le_bytes(), 0_u32.to_le_bytes()].concat();
-    for codec in both() {
+    for codec in all() {
         assert_eq!(refused_at(&*codec, &skippable, 0), 0);
         // Its magic begins like a frame's own.
         assert!(refused_at(&*codec, &[skippable.as_slice(), &ours].concat(), 100) < 4);
@@ -184,27 +194,29 @@ fn other_frames_beside_ours_are_refused() {
 
 #[test]
 fn packed_blocks_are_not_raw() {
-    let frame = encode(&Lz4::default(), rows(1000));
-    assert_eq!(decode(&Lz4::default(), &frame, 1000).unwrap(), rows(1000));
-    assert_eq!(refused_at(&Raw, &frame, 1000), 15);
+    for codec in packing() {
+        let frame = encode(&*codec, rows(1000));
+        assert_eq!(decode(&*codec, &frame, 1000).unwrap(), rows(1000));
+        assert_eq!(refused_at(&Raw, &frame, 1000), 15);
+    }
 }
 
 #[test]
 fn a_block_of_another_length_than_its_place_is_refused() {
-    let other = encode(&Lz4::default(), rows(900));
     let mut frame = encode(&Lz4::default(), rows(1000));
-    frame.truncate(15);
-    frame.extend(&other[15..]);
-    assert_eq!(refused_at(&Lz4::default(), &frame, 1000), 15);
-    let other = encode(&Lz4::default(), rows(1100));
-    frame.truncate(15);
-    frame.extend(&other[15..]);
-    assert_eq!(refused_at(&Lz4::default(), &frame, 1000), 15);
+    for len in [900, 1100] {
+        let other = encode(&Lz4::default(), rows(len));
+        frame.truncate(15);
+        frame.extend(&other[15..]);
+        for codec in packing() {
+            assert_eq!(refused_at(&*codec, &frame, 1000), 15, "{codec:?}, {len}");
+        }
+    }
 }
 
 #[test]
 fn the_length_in_the_header_is_named() {
-    for codec in both() {
+    for codec in all() {
         for actual in [0, 99, 101, 65_537, 5 << 20] {
             let frame = encode(&*codec, noise(actual));
             let error = decode(&*codec, &frame, 100).unwrap_err();
@@ -231,13 +243,40 @@ fn a_packed_block_that_did_not_shrink_is_refused() {
     // A length of literals in front, and no longer stored.
     frame.splice(15..20, *b"\x06\0\0\0\x50s");
     assert_eq!(tools::decode("lz4", &frame, Some(b"state")).as_deref(), Some(&b"state"[..]));
-    assert_eq!(refused_at(&Lz4::default(), &frame, 5), 15);
+    for codec in packing() {
+        assert_eq!(refused_at(&*codec, &frame, 5), 15);
+    }
+}
+
+/// The one in C takes some damaged frames that the other refuses. Where both take one, they find the same in it.
+#[cfg(feature = "lz4-c")]
+#[test]
+fn the_decoder_in_c_gives_what_the_other_gives() {
+    let (rust, c) = (Lz4::default(), batcher_codecs::Lz4C::default());
+    for block in [rows(110), rows(1000), &[7; 300], &b"key=value;".repeat(30)] {
+        let frame = encode(&rust, block);
+        assert_eq!(encode(&c, block), frame);
+        let mut taken = 0;
+        for bit in 0..frame.len() * 8 {
+            let mut flipped = frame.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let found = [decode(&rust, &flipped, block.len()), decode(&c, &flipped, block.len())];
+            match &found {
+                [Ok(rust), Ok(c)] => {
+                    assert_eq!(rust, c, "bit {bit}");
+                    taken += 1;
+                }
+                _ => (),
+            }
+        }
+        assert!(taken > 0);
+    }
 }
 
 /// Where a flip is not noticed, the tool does not notice either: what is taken here is a standard frame.
 #[test]
 fn the_lz4_tool_takes_what_is_taken_here() {
-    for codec in both() {
+    for codec in all() {
         let block = rows(110);
         let frame = encode(&*codec, block);
         let mut taken = 0;

@@ -10,6 +10,8 @@ mod checkpoint_reader;
 mod defaults;
 mod thread_pool;
 
+#[cfg(feature = "lz4-c")]
+pub use batcher_codecs::Lz4C;
 #[cfg(feature = "zstd")]
 pub use batcher_codecs::Zstd;
 #[cfg(feature = "lz4")]

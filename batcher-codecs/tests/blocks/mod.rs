@@ -19,6 +19,8 @@ pub(crate) fn codecs() -> Vec<Box<dyn Codec>> {
     codecs.push(Box::new(batcher_codecs::Lz4::default()));
     #[cfg(feature = "lz4")]
     codecs.push(Box::new(batcher_codecs::Lz4Block::default()));
+    #[cfg(feature = "lz4-c")]
+    codecs.push(Box::new(batcher_codecs::Lz4C::default()));
     #[cfg(feature = "zstd")]
     for level in [-7, 1, 3, 9] {
         codecs.push(Box::new(batcher_codecs::Zstd::new(level).unwrap()));

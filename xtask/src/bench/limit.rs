@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
+use lz4::block::decompress_to_buffer;
 use lz4_flex::block::{CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size};
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -28,6 +29,7 @@ pub(crate) struct RawCodec<'a> {
 
 enum Library {
     Lz4(Box<CompressTable>),
+    Lz4C(Box<CompressTable>),
     Zstd(Compressor<'static>, Decompressor<'static>),
 }
 
@@ -35,6 +37,7 @@ impl Library {
     fn new(codec: CodecName) -> Result<Self, Failure> {
         Ok(match codec {
             CodecName::Lz4 => Self::Lz4(Box::default()),
+            CodecName::Lz4C => Self::Lz4C(Box::default()),
             CodecName::Zstd => {
                 Self::Zstd(Compressor::new(batcher::Zstd::DEFAULT_LEVEL)?, Decompressor::new()?)
             }
@@ -43,7 +46,7 @@ impl Library {
 
     fn compress(&mut self, block: &[u8], frame: &mut [u8]) -> Result<usize, Failure> {
         Ok(match self {
-            Self::Lz4(table) => compress_into_with_table(block, frame, table)?,
+            Self::Lz4(table) | Self::Lz4C(table) => compress_into_with_table(block, frame, table)?,
             Self::Zstd(compressor, _) => compressor.compress_to_buffer(block, frame)?,
         })
     }
@@ -51,6 +54,7 @@ impl Library {
     fn decompress(&mut self, frame: &[u8], block: &mut [u8]) -> Result<usize, Failure> {
         Ok(match self {
             Self::Lz4(_) => decompress_into(frame, block)?,
+            Self::Lz4C(_) => decompress_to_buffer(frame, Some(i32::try_from(block.len())?), block)?,
             Self::Zstd(_, decompressor) => decompressor.decompress_to_buffer(frame, block)?,
         })
     }

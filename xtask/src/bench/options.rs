@@ -28,7 +28,7 @@ What is measured
   --only LIST         only these scenarios
   --input DIR         with your own state instead: each file is a blob, its relative path the key
   --corpus LIST       rows, counters, json, log-lines, sorted-pages, messages, incompressible, repeats, zeros
-  --codec LIST        lz4, zstd [both]
+  --codec LIST        lz4, zstd [both]; lz4-c reads back by LZ4 in C
   --blob-len LIST     lengths of blobs [64,1KiB,64KiB,1MiB]
   --block-len LIST    lengths of blocks [256KiB; without --quick 64KiB and 1MiB, too]
   --bytes SIZE        of the state [256MiB, with --quick 48MiB; 1GiB in one-blob, memory, slow-store (quick: half)
@@ -121,7 +121,7 @@ impl Options {
             input,
             corpora: corpora
                 .unwrap_or_else(|| vec![BlobKind::Rows, BlobKind::Json, BlobKind::Counters, BlobKind::Noise]),
-            codecs: codecs.unwrap_or_else(|| CodecName::ALL.to_vec()),
+            codecs: codecs.unwrap_or_else(|| CodecName::DEFAULT.to_vec()),
             blob_lens: blob_lens.unwrap_or_else(|| vec![64, 1 << 10, 64 << 10, 1 << 20]),
             block_lens,
             bytes: bytes.unwrap_or(if quick { 48 << 20 } else { 256 << 20 }),

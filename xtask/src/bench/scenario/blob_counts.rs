@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use batcher::{BatchReader, BlobSource, registry};
+use batcher::{BatchReader, BlobSource};
 use futures_util::TryStreamExt;
 use tokio::runtime::Runtime;
 
@@ -104,7 +104,7 @@ impl<'a> Writer<'a> {
         let object = objects.first().ok_or("there is no object")?;
         let (store, options) = (Arc::clone(&self.place.store), self.own.read_options());
         let begun = Instant::now();
-        let reader = BatchReader::open_with(store, &object.name, &registry(), options).await?;
+        let reader = BatchReader::open_with(store, &object.name, &self.own.registry(), options).await?;
         let found = reader.get(key).await?.is_some();
         let took = begun.elapsed().as_secs_f64();
         if found { Ok(took) } else { Err("the blob is missing".into()) }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use batcher::{BatchReader, BlobSource, Meter, TokioTimer, registry};
+use batcher::{BatchReader, BlobSource, Meter, TokioTimer};
 use futures_util::TryStreamExt;
 
 use super::super::codec_name::CodecName;
@@ -109,7 +109,8 @@ fn sample(bench: &Bench, own: &Own, state: &Arc<State>) -> Result<Found, Failure
             let meter = Meter::new(Arc::clone(&place.store), TokioTimer::new());
             let readings = meter.readings();
             let begun = Instant::now();
-            let reader = BatchReader::open_with(meter, &object.name, &registry(), own.read_options()).await?;
+            let reader =
+                BatchReader::open_with(meter, &object.name, &own.registry(), own.read_options()).await?;
             let found = reader.get(key).await?;
             seconds.push(begun.elapsed().as_secs_f64());
             if found.as_ref() != Some(blob) {
@@ -121,7 +122,7 @@ fn sample(bench: &Bench, own: &Own, state: &Arc<State>) -> Result<Found, Failure
         }
         let meter = Meter::new(Arc::clone(&place.store), TokioTimer::new());
         let readings = meter.readings();
-        let reader = BatchReader::open_with(meter, &object.name, &registry(), own.read_options()).await?;
+        let reader = BatchReader::open_with(meter, &object.name, &own.registry(), own.read_options()).await?;
         reader.keys().try_for_each(|_| std::future::ready(Ok(()))).await?;
         Ok(Found {
             object_len: object.len,

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use batcher::{BatchReader, Batcher, BatcherBuilder, BlobSource, BlobStore, Codec, ReadOptions, registry};
+use batcher::{BatchReader, Batcher, BatcherBuilder, BlobSource, BlobStore, Codec, ReadOptions};
 use futures_util::TryStreamExt;
 
 use super::super::codec_name::CodecName;
@@ -261,7 +261,7 @@ fn read(
                 let name = names.first().ok_or("there is no object")?;
                 let (store, options) = (Arc::clone(&slow.store), options.clone());
                 let begun = Instant::now();
-                let reader = BatchReader::open_with(store, name, &registry(), options).await?;
+                let reader = BatchReader::open_with(store, name, &own.registry(), options).await?;
                 work(&reader, state).await?;
                 Ok(begun.elapsed())
             })

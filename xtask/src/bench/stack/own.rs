@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use batcher::{
-    BatchHandle, BatchReader, Batcher, BatcherBuilder, BlobSink, BlobSource, BlobStore, Codec, Executor, Lz4,
-    PutMode, ReadOptions, ThreadPool, Zstd, async_trait, registry,
+    BatchHandle, BatchReader, Batcher, BatcherBuilder, BlobSink, BlobSource, BlobStore, Codec, CodecRegistry,
+    Executor, Lz4, Lz4C, PutMode, ReadOptions, ThreadPool, Zstd, async_trait,
 };
 use futures_util::TryStreamExt;
 
@@ -67,6 +67,7 @@ impl Own {
     pub(crate) fn codec(&self) -> Arc<dyn Codec> {
         match self.codec {
             CodecName::Lz4 => Arc::new(Lz4::default()),
+            CodecName::Lz4C => Arc::new(Lz4C::default()),
             CodecName::Zstd => Arc::new(Zstd::default()),
         }
     }
@@ -96,6 +97,11 @@ impl Own {
         ReadOptions::default().with_executor(Arc::clone(&self.executor)).with_memory_limit(u64::MAX)
     }
 
+    /// What opens objects: its own codec and no other, for `lz4` and `lz4-c` have the same id.
+    pub(crate) fn registry(&self) -> CodecRegistry {
+        CodecRegistry::new().with(self.codec())
+    }
+
     /// Has all blobs handed out a group at a time, as bytes and not to be kept.
     pub(crate) async fn read_groups(
         &self,
@@ -114,7 +120,7 @@ impl Own {
     pub(crate) async fn reader(&self, store: Arc<dyn BlobStore>) -> Result<BatchReader, Failure> {
         let names: Vec<String> = store.list("").map_ok(|info| info.name).try_collect().await?;
         let name = names.first().ok_or("there is no object")?;
-        Ok(BatchReader::open_with(store, name, &registry(), self.read_options()).await?)
+        Ok(BatchReader::open_with(store, name, &self.registry(), self.read_options()).await?)
     }
 }
 
