@@ -26,6 +26,11 @@ impl Figure {
     pub(crate) fn identity(&self) -> (&str, &str, &str, &str) {
         (&self.scenario, &self.case, &self.stack, &self.quantity)
     }
+
+    /// The same for people.
+    pub(crate) fn name(&self) -> String {
+        format!("{}, {}, {}, {}", self.scenario, self.case, self.stack, self.quantity)
+    }
 }
 
 /// Which direction is an improvement.
