@@ -9,21 +9,26 @@ use crate::{Lz4, lz4_frame};
 ///
 /// It encodes as [`Lz4`] does, to the same bytes, so that either reads what the other wrote. Of damaged frames it takes
 /// some that [`Lz4`] refuses; that nothing is damaged is for the container's checksums to say.
-/// With the feature `lz4-c`, [`registry`](crate::registry) has this one, and nothing else is to be changed to restore with
-/// it. It decoded rows, JSON and log lines 1.2 to 1.5 times as fast as `lz4_flex`, and zeros 11 times as fast
-/// (`docs/PERFORMANCE.md`); in return every build needs a C compiler, and what decodes bytes from outside is no longer
-/// in Rust. `lz4_flex` encodes because C was not faster at it.
+///
+/// Restoring JSON came 1.1 to 1.2 times as fast as with `lz4_flex`, zeros 10 times, and rows no faster
+/// (`docs/PERFORMANCE.md`); in return the build needs a C compiler, and what decodes bytes from outside is no longer in
+/// Rust. `lz4_flex` encodes because C was not faster at it.
+///
+/// [`registry`](crate::registry) does not have it, whatever features are on: who wants to restore with it adds it.
 ///
 /// ```
-/// use batcher_codecs::{Lz4, Lz4C};
-/// use batcher_core::{Codec, CodecError};
+/// use batcher_codecs::{Lz4, Lz4C, registry};
+/// use batcher_core::{Codec, CodecError, CodecId};
 ///
 /// let block = b"key=value;".repeat(100);
 /// let mut frame = vec![0; Lz4::default().max_frame_len(block.len())];
 /// let len = Lz4::default().encode(&block, &mut frame)?;
 ///
+/// // What `BatchReader::open` takes.
+/// let registry = registry().with(Lz4C::default());
+/// let decoder = registry.decoder(CodecId::LZ4, &[])?.expect("a codec that was added");
 /// let mut decoded = vec![0; block.len()];
-/// Lz4C::default().decode(&frame[..len], &mut decoded)?;
+/// decoder.decode(&frame[..len], &mut decoded)?;
 /// assert_eq!(decoded, block);
 /// # Ok::<(), CodecError>(())
 /// ```

@@ -6,19 +6,15 @@ use batcher_core::{Codec, CodecError, CodecRegistry};
 
 use crate::Raw;
 
-/// A registry of all codecs that this crate has with the features that are on.
+/// A registry of all codecs that this crate has with the features that are on; for LZ4 that is `Lz4`, and not `Lz4C`.
 ///
 /// None of them has parameters, and an object that carries some for one of them is refused: what they mean is not
 /// known.
 #[must_use]
 pub fn registry() -> CodecRegistry {
     let registry = with(CodecRegistry::new(), Raw);
-    #[cfg(all(feature = "lz4", not(feature = "lz4-c")))]
-    let registry = with(registry, crate::Lz4::default());
-    #[cfg(feature = "lz4-c")]
-    let registry = with(registry, crate::Lz4C::default());
     #[cfg(feature = "lz4")]
-    let registry = with(registry, crate::Lz4Block::default());
+    let registry = with(with(registry, crate::Lz4::default()), crate::Lz4Block::default());
     #[cfg(feature = "zstd")]
     let registry = with(registry, crate::Zstd::default());
     registry
