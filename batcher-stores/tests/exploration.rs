@@ -33,8 +33,23 @@ const WAYS: [(PutMode, bool); 4] =
     [(PutMode::Create, false), (PutMode::Create, true), (PutMode::Replace, false), (PutMode::Replace, true)];
 
 fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> engine::Run + Sync> {
-    let (engine, replaces) = (engine.clone(), engine.mode == PutMode::Replace);
-    Exploration::new(move |world| engine.clone().run(world))
+    explore_in(engine, None)
+}
+
+/// Each case is run on one of the exploration's own threads, which know of no runtime unless the scenario enters one.
+fn explore_in(
+    engine: &Engine,
+    runtime: Option<&tokio::runtime::Handle>,
+) -> Exploration<impl Fn(World) -> engine::Run + Sync> {
+    let (engine, replaces, runtime) = (engine.clone(), engine.mode == PutMode::Replace, runtime.cloned());
+    let scenario = move |world| -> engine::Run {
+        let (run, runtime) = (engine.clone().run(world), runtime.clone());
+        Box::pin(async move {
+            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            run.await
+        })
+    };
+    Exploration::new(scenario)
         .limits(2_000, Duration::from_secs(7 * 24 * 3600))
         .without(OUT_OF_REACH)
         // Where all puts replace, no name is ever taken.
@@ -114,16 +129,20 @@ fn every_pair_of_faults_over_the_memory_store_of_object_store() {
     }
 }
 
-/// Within a runtime the directory works on other threads.
-#[tokio::test]
-async fn every_fault_over_a_durable_directory_within_a_runtime() {
+/// Within a runtime the directory works on the runtime's other threads.
+#[test]
+fn every_fault_over_a_durable_directory_within_a_runtime() {
+    let (threads, start) = (Arc::new(AtomicUsize::new(0)), Instant::now());
+    let count = Arc::clone(&threads);
+    let started = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    // All of its threads are those that may block.
+    let runtime = tokio::runtime::Builder::new_current_thread().on_thread_start(started).build().unwrap();
     let engine = Engine { in_parts: false, epochs: 1, open: faults_over_directory, ..Engine::default() };
-    let start = Instant::now();
-    let one_by_one = explore(&engine).threads(std::num::NonZeroUsize::MIN);
-    clean(
-        &one_by_one.faults([FaultKind::AckLost, FaultKind::Vanishes, FaultKind::PhantomExists]).run(),
-        start,
-    );
+    let report = explore_in(&engine, Some(runtime.handle())).run();
+    clean(&report, start);
+    assert!(threads.load(Ordering::Relaxed) > 0);
 }
 
 #[test]

@@ -46,6 +46,27 @@ pub enum Judge {
     Store,
 }
 
+impl Judge {
+    /// Every judge that there is.
+    pub const ALL: &'static [Self] = &[
+        Self::LostAcknowledged,
+        Self::LostBuffered,
+        Self::WrongData,
+        Self::HalfVisible,
+        Self::ForeignOverwritten,
+        Self::DoubleEffect,
+        Self::LeakedUpload,
+        Self::AbortedInDoubt,
+        Self::CompletedTooSoon,
+        Self::Memory,
+        Self::Time,
+        Self::Stuck,
+        Self::Panicked,
+        Self::Failed,
+        Self::Store,
+    ];
+}
+
 impl fmt::Display for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

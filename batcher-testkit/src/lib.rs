@@ -8,8 +8,9 @@
 //! | with state and workloads that are like real ones | [`corpus`] |
 //! | without faults | [`MemoryStore`] and [`block_on`] |
 //!
-//! An exploration runs a scenario once with nothing going wrong and counts its calls; then with every [`FaultKind`] in every
-//! call, then with every two of them, as deep as asked for. An effect can come about although its caller was told
+//! An exploration runs a scenario once with nothing going wrong and counts its calls; then with every fault of every
+//! [kind that code must get over](FaultKind::survivable) in every call, then with every two of them, as deep as
+//! [asked for](Exploration::depth). An effect can come about although its caller was told
 //! otherwise, was dropped, or has moved on. [Judges](Judge) look at what came of it. A case that fails is shrunk to the fewest
 //! faults and printed as one line, which [`Exploration::replay`] runs again:
 //!
@@ -44,7 +45,8 @@
 //! repository is a crate with a codec and a store of its own that is held to all of this, in 40 lines of tests.
 //!
 //! Nothing here needs a runtime or keeps global state, and no decision depends on a clock: the same case takes the same course
-//! every time, hours of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`.
+//! every time, hours of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`
+//! (for stores that need a runtime themselves see [`Exploration`]).
 //! Where stores or jobs work on threads of their own, real time counts in one way: a run in which they bring nothing about
 //! for 30 seconds is stuck. And where threads call stores at the same time, which of two calls of
 //! the same kind on the same object comes first may differ from run to run, so that a line may not replay there.

@@ -170,17 +170,18 @@ proptest! {
     #[test]
     fn a_plan_comes_back_from_its_line(
         entries in prop::collection::vec(
-            (prop::sample::select(&CALLS[..]), prop::option::of(any::<String>()), any::<u32>(), any::<bool>(), fault()),
+            (prop::sample::select(&CALLS[..]), prop::option::of(any::<String>()), any::<u32>(), 0..3, fault()),
             0..6,
         ),
     ) {
         let mut plan = FaultPlan::new();
         for (call, key, nth, lasts, fault) in entries {
             plan = match (key, lasts) {
-                (None, false) => plan.at(call, nth, fault),
-                (None, true) => plan.from_call(call, nth, fault),
-                (Some(key), false) => plan.at_call_on(call, &key, nth, fault),
-                (Some(key), true) => plan.from_call_on(call, &key, nth, fault),
+                (None, 0) => plan.at(call, nth, fault),
+                (None, _) => plan.from_call(call, nth, fault),
+                (Some(key), 0) => plan.at_call_on(call, &key, nth, fault),
+                (Some(key), 1) => plan.from_call_on(call, &key, nth, fault),
+                (Some(key), _) => plan.outage_from(call, &key, nth, fault),
             };
         }
         let line = plan.to_string();

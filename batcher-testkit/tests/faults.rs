@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use batcher_codecs::Lz4;
 use batcher_core::{
-    BlobSink, BlobSource, Operation, Outcome, Payload, PutMode, ReadRange, StoreError, StoreErrorKind, Timer,
+    BlobSink, BlobSource, Codec, Operation, Outcome, Payload, PutMode, ReadRange, StoreError, StoreErrorKind,
+    Timer,
 };
 use batcher_testkit::{Fate, Fault, FaultPlan, FaultStore, LATEST, MemoryStore, World};
 use bytes::Bytes;
@@ -229,6 +231,26 @@ fn what_lasts_ends_when_the_world_is_healed() {
             assert!(put("a").await && !put("b").await && !put("a").await && !put("c").await);
             world.heal();
             assert!(put("b").await && put("a").await);
+        })
+        .unwrap();
+}
+
+#[test]
+fn an_outage_befalls_all_calls_of_all_stores_until_the_world_is_healed() {
+    let denied = Fault::Reject(StoreErrorKind::Denied);
+    let world = World::new(FaultPlan::new().outage_from(Operation::Put, "b", 0, denied));
+    let [store, other] = [0, 1].map(|_| world.store(MemoryStore::new()));
+    world
+        .run(async {
+            let put = async |name| store.put(name, payload(), PutMode::Replace).await.is_ok();
+            let size = async || other.size("o").await.unwrap_err().kind();
+            assert!(put("a").await && size().await == StoreErrorKind::NotFound);
+            assert!(!put("b").await && !put("a").await && size().await == StoreErrorKind::Denied);
+            assert!(store.list("").try_collect::<Vec<_>>().await.is_err());
+            let encoded = world.codec(Lz4::default()).encode(b"state", &mut [0; 100]);
+            assert!(encoded.is_ok(), "no store's call");
+            world.heal();
+            assert!(put("b").await && size().await == StoreErrorKind::NotFound);
         })
         .unwrap();
 }

@@ -25,7 +25,7 @@ fn sampled(kind: FaultKind) -> BTreeSet<String> {
         note.lock().unwrap().extend(world.fired().into_iter().map(|fired| fired.fault.to_string()));
         Ok::<(), String>(())
     };
-    let report = Exploration::new(run).faults([kind]).sample(0..600, 1);
+    let report = Exploration::new(run).faults([kind]).late_window(4).sample(0..600, 1);
     assert!(report.is_clean(), "{report}");
     seen.into_inner().unwrap()
 }
@@ -53,4 +53,36 @@ fn every_parameter_is_tried() {
     for fate in ["done", "never", "late-1", "late-2", "late-3", "late-4", "late-end"] {
         assert!(cancelled.iter().any(|fault| fault.ends_with(fate)), "{fate} {cancelled:?}");
     }
+}
+
+#[test]
+fn faults_last_where_that_is_asked_for_and_are_replayed_as_they_lasted() {
+    let spans = |lasting: bool| {
+        let seen = Mutex::new(BTreeSet::new());
+        let note = &seen;
+        let run = move |world: World| async move {
+            let store = world.store(MemoryStore::new());
+            let _ = store.size("o").await;
+            let put = store.put("o", Bytes::from_static(b"1").into(), PutMode::Create).await;
+            let again = store.put("o", Bytes::from_static(b"1").into(), PutMode::Create).await;
+            note.lock().unwrap().extend(world.fired().iter().map(|fired| format!("{:?}", fired.span)));
+            match (put, again) {
+                (Err(_), Err(_)) if world.fired().len() > 1 => Err("away"),
+                _ => Ok(()),
+            }
+        };
+        let exploration = Exploration::new(run).faults([FaultKind::RequestLost]).lasting(lasting);
+        let report = exploration.sample(0..300, 1);
+        let lines: BTreeSet<String> =
+            report.failures().iter().map(|failure| failure.plan.to_string()).collect();
+        for line in &lines {
+            assert_eq!(exploration.replay(line).unwrap().violations.len(), 1, "{line}");
+        }
+        (seen.into_inner().unwrap(), lines)
+    };
+    assert_eq!(spans(false), (words("Once"), words("")));
+    let (seen, lines) = spans(true);
+    assert_eq!(seen, words("Once Outage Persistent"));
+    // From the first put on, however that came about; or from the call before it.
+    assert_eq!(lines, words("put:o#0..=request-lost size:o#0..all=request-lost"));
 }

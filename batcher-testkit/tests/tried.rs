@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use batcher_codecs::Lz4;
 use batcher_core::{
-    BlobSink, BlobSource, Codec, Executor, Inline, Outcome, Payload, PutMode, ReadRange, StoreError, Timer,
+    BlobSink, BlobSource, Codec, Executor, Inline, Outcome, Payload, PutMode, ReadRange, StoreError,
+    StoreErrorKind, Timer,
 };
 use batcher_testkit::{Exploration, FaultKind, FaultStore, MemoryStore, Span, World};
 use bytes::Bytes;
@@ -258,8 +259,8 @@ fn kinds_that_can_last_are_tried_so_and_no_others() {
             world.timer().sleep(Duration::from_secs(1)).await;
         };
         let _ = world.process("node", world.attempt("in", calls)).await;
-        let fired = world.fired().into_iter().filter(|fired| fired.span == Span::Persistent);
-        note.lock().unwrap().extend(fired.map(|fired| fired.fault.kind()));
+        let fired = world.fired().into_iter().map(|fired| (fired.span, fired.fault.kind()));
+        note.lock().unwrap().extend(fired);
         Ok::<(), String>(())
     };
     let report = Exploration::new(run).faults(FaultKind::ALL.iter().copied()).lasting(true).run();
@@ -271,8 +272,13 @@ fn kinds_that_can_last_are_tried_so_and_no_others() {
         let of_reads = matches!(kind, ShortRead | FlipBit | Absent);
         matches!(kind, Reject(_) | CodecFails | JobDropped | JobLate) || of_stores || of_reads
     };
+    let can_be_outage = |kind: &FaultKind| {
+        use StoreErrorKind::{Denied, Throttled, Unavailable};
+        matches!(kind, FaultKind::Reject(Throttled | Unavailable | Denied) | FaultKind::RequestLost)
+    };
     for kind in FaultKind::ALL {
-        assert_eq!(lasted.contains(kind), can_last(kind), "{kind:?}");
+        assert_eq!(lasted.contains(&(Span::Persistent, *kind)), can_last(kind), "{kind:?}");
+        assert_eq!(lasted.contains(&(Span::Outage, *kind)), can_be_outage(kind), "{kind:?}");
     }
 }
 

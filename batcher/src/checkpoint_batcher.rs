@@ -48,6 +48,7 @@ const ENTRY_OVERHEAD: u64 = 8;
 /// After a restart, the first flush of an epoch removes further objects that a dead attempt may have left (at the cost of one
 /// HEAD request), and replaces its first one. What this cannot protect against is an attempt that is *not* dead: two
 /// processes that write the same prefix and epoch replace each other's objects, and a reader may find one object of each.
+/// A request of a dead attempt that the store carries out late does the same.
 /// Nor does it know which flush of an epoch is the last: a checkpoint that was interrupted between two of its flushes, or while its leftovers
 /// were being removed, reads as what there is of it. And the same batcher that takes an epoch again, after a rollback within the process,
 /// adds to what it has flushed of it. Flush once an epoch, or keep a record of what is complete.

@@ -1,7 +1,9 @@
 //! The drop-in over an `object_store` in which everything goes wrong that can go wrong for it, alone and in pairs.
 //!
 //! Left out: what takes time, hangs or is dropped, because the drop-in blocks its caller until the store has answered
-//! and has no timeouts of its own; and stores that do not find an object that is there, or show an older one, because
+//! and has no timeouts of its own; requests that come about after an answer that denied them, and processes that die
+//! and leave such requests behind, because its puts replace, so that one of an earlier life would undo what a later one
+//! has written under the same name, as it would have in its model; and stores that do not find an object that is there, or show an older one, because
 //! the drop-in has nothing but names to tell which objects an epoch has.
 #![cfg(all(feature = "lz4", feature = "object-store"))]
 #![allow(

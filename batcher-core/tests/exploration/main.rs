@@ -10,23 +10,14 @@
 mod codec;
 mod encounters;
 mod engine;
+mod explore;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use batcher_core::PutMode;
-use batcher_testkit::{Exploration, FaultKind, Report, World};
+use batcher_testkit::{Exploration, FaultKind, World};
 use engine::{Adaptor, Engine};
-
-/// A week of the world's time, and many times the calls of a run in which nothing goes wrong.
-const LIMITS: (u32, Duration) = (2_000, Duration::from_secs(7 * 24 * 3600));
-
-/// Kinds that change what a pause is; without adaptors nothing pauses.
-const OF_PAUSES: [FaultKind; 2] = [FaultKind::Oversleeps, FaultKind::ClockJumps];
-
-fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> engine::Run + Sync> {
-    let engine = engine.clone();
-    Exploration::new(move |world| engine.clone().run(world)).limits(LIMITS.0, LIMITS.1)
-}
+use explore::{ENDS, LIMITS, OF_PAUSES, clean, explore, in_many_parts, out_of_reach};
 
 /// The ways in which an engine can keep its checkpoints.
 fn engines() -> Vec<Engine> {
@@ -38,20 +29,6 @@ fn engines() -> Vec<Engine> {
             upload.map(|(in_parts, early)| Engine { mode, in_parts, early, ..Engine::default() })
         })
         .collect()
-}
-
-/// What a store that replaces, or takes objects whole, cannot get wrong.
-fn out_of_reach(engine: &Engine) -> Vec<FaultKind> {
-    let exists = [FaultKind::OwnExists, FaultKind::PhantomExists];
-    let exists = exists.into_iter().filter(|_| engine.mode == PutMode::Replace);
-    exists
-        .chain(OF_PAUSES.into_iter().filter(|_| !engine.adaptors.iter().any(|adaptor| adaptor.pauses())))
-        .collect()
-}
-
-fn clean(report: &Report, since: Instant) {
-    println!("{report}  in {:?}", since.elapsed());
-    report.assert_clean();
 }
 
 #[test]
@@ -136,17 +113,6 @@ fn every_fault_while_failed_epochs_are_given_up() {
     }
 }
 
-/// What does not go wrong in a store, a codec or an executor but ends whoever calls them, be it for want of an answer.
-const ENDS: [FaultKind; 7] = [
-    FaultKind::Hang,
-    FaultKind::HangAfter,
-    FaultKind::Cancel,
-    FaultKind::CrashBefore,
-    FaultKind::CrashAfter,
-    FaultKind::PanicBefore,
-    FaultKind::PanicAfter,
-];
-
 /// What goes wrong in reads alone.
 const OF_READS: [FaultKind; 6] = [
     FaultKind::ShortRead,
@@ -166,21 +132,6 @@ const OF_SEAMS: [FaultKind; 6] = [
     FaultKind::JobLate,
     FaultKind::ExecutorPanics,
 ];
-
-/// One whose clean run has at least 40 operations.
-fn in_many_parts() -> Engine {
-    Engine { part_len: 106, ..Engine::default() }
-}
-
-/// The measure of the whole: all pairs over at least 40 operations and 20 kinds. All lateness is tried among the singles.
-#[test]
-fn every_pair_of_faults() {
-    let (engine, start) = (in_many_parts(), Instant::now());
-    let pairs = explore(&engine).without(out_of_reach(&engine)).without(ENDS).late_window(1).depth(2);
-    let report = pairs.run();
-    clean(&report, start);
-    assert!(report.operations() >= 40 && report.counts().len() >= 20 && report.cases_of(2) > 100_000);
-}
 
 /// All other pairs of the same: the flush, or its process, comes to an end before or after something goes wrong.
 #[test]
@@ -341,7 +292,8 @@ fn what_was_mended_stays_mended() {
 /// Deeper than all pairs, by seed: `cargo test --release -p batcher-core --test exploration -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes: run by hand"]
-fn a_million_seeds_of_three_to_six_faults() {
+fn a_million_seeds_of_up_to_six_faults() {
+    let mut deep = 0;
     for (round, engine) in (0..)
         .zip(engines().into_iter().chain([Engine { adaptors: Adaptor::ALL.into(), ..Engine::default() }]))
     {
@@ -350,8 +302,12 @@ fn a_million_seeds_of_three_to_six_faults() {
             let first = (round * 10 + faults) * 1_000_000;
             let seeds = first..first + 60_000;
             println!("{engine:?}, seeds {seeds:?}, up to {faults} faults");
-            let faults = usize::try_from(faults).unwrap();
-            clean(&explore(&engine).without(out_of_reach(&engine)).sample(seeds, faults), start);
+            let most = usize::try_from(faults).unwrap();
+            let report = explore(&engine).without(out_of_reach(&engine)).lasting(true).sample(seeds, most);
+            clean(&report, start);
+            deep += (3..=most).map(|faults| report.cases_of(faults)).sum::<u64>();
         }
     }
+    println!("{deep} cases of three faults and more");
+    assert!(deep >= 1_000_000);
 }

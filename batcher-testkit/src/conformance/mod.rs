@@ -93,6 +93,10 @@
 //!   and a dropped write is looked at only for a few polls.
 //! - That futures are `Send`: the traits do not let any others be.
 //! - Listing everything, by the empty prefix: that would be other people's objects.
+//! - In the short form of [`codec_conformance!`](crate::codec_conformance): how much decoding allocates
+//!   ([`with_allocation_budget`](CodecOptions::with_allocation_budget)), whether frames are as they were
+//!   ([`with_digests`](CodecOptions::with_digests)) and whether a registry finds the codec
+//!   ([`with_registry`](CodecOptions::with_registry)). These rules pass as not applicable until the options say what to hold the codec to.
 //! - Dictionaries of a codec that trains none from the rows of the suite and takes no rows for one either; and of any, that
 //!   it is digested once. With a dictionary, the rules on dictionaries are checked and no others: to have those checked,
 //!   too, give the suite a codec that [has one](batcher_core::Codec::with_dictionary).

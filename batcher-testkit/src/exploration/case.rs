@@ -17,23 +17,13 @@ pub(super) struct Case {
     pub(super) armed: Vec<u32>,
     pub(super) violations: Vec<Violation>,
     pub(super) history: History,
+    /// What was to go wrong.
+    pub(super) plan: FaultPlan,
 }
 
 impl Case {
     pub(super) fn into_report(self) -> CaseReport {
         CaseReport { violations: self.violations, fired: self.fired, history: self.history }
-    }
-
-    /// The faults that were chosen, each for its own call. One changes what happens even where it has not come about, as
-    /// when the caller of a request that is to be lost goes away before.
-    pub(super) fn chosen_plan(&self) -> FaultPlan {
-        let mut plan = FaultPlan::new();
-        for record in self.history.calls() {
-            if let Some(fault) = record.fault() {
-                plan = plan.at_call_on(record.site.call, &record.site.key, record.site.nth, fault);
-            }
-        }
-        plan
     }
 }
 
@@ -76,6 +66,7 @@ where
             armed: std::mem::take(&mut state.armed),
             violations: std::mem::take(&mut state.violations),
             history: state.take_history(),
+            plan: state.take_faults(),
         };
         let under_way = state.end();
         drop(state);

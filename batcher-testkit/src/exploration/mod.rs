@@ -31,7 +31,33 @@ type Tell = Box<dyn Fn(&Progress) + Sync + Send>;
 /// [judge](World::judge_read) it; a panic or an error is a defect, too. It must do the same each time but for what
 /// goes wrong: no clock, no randomness of its own, no order of a hash map.
 ///
-/// Runs of one exploration are spread over threads; each has a world of its own and needs no runtime.
+/// Runs of one exploration are spread over threads; each has a world of its own and needs no runtime. A store that does, a client
+/// of HTTP for instance, finds none on those threads, not even from `#[tokio::test]`: the scenario has to enter one.
+///
+/// ```
+/// use batcher_core::{BlobSink, PutMode};
+/// use batcher_testkit::{Exploration, FaultKind, MemoryStore, World};
+/// use bytes::Bytes;
+///
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// let handle = runtime.handle().clone();
+/// let report = Exploration::new(move |world: World| {
+///     let handle = handle.clone();
+///     async move {
+///         let _entered = handle.enter();
+///         let store = world.store(MemoryStore::new()); // Or one that spawns tasks.
+///         tokio::spawn(async {});
+///         let _ = store.put("state", Bytes::from_static(b"1").into(), PutMode::Replace).await;
+///         Ok::<(), String>(())
+///     }
+/// })
+/// .faults([FaultKind::AckLost])
+/// .run();
+/// report.assert_clean();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// Another, with a loop as recovery has one:
 ///
 /// ```
 /// use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};
@@ -169,7 +195,10 @@ where
         self
     }
 
-    /// The most faults in one run, all combinations of which are tried. Default: 1.
+    /// The most faults in one run, all combinations of which are tried, each in a call behind those of the others. Default: 1.
+    ///
+    /// A fault that is not the first has one parameter where the first has several that make little difference: an effect is late by one
+    /// call or for good, one byte of a reply is missing or the bit in its middle is flipped, half of an object is left.
     pub fn depth(mut self, faults: usize) -> Self {
         self.depth = faults;
         self
@@ -185,14 +214,19 @@ where
         self
     }
 
-    /// Has faults also last, from a call on until the scenario [heals](World::heal) the world, where that makes sense for
-    /// their kind. Default: each comes once.
+    /// Has faults also last, from a call on until the scenario [heals](World::heal) the world. Default: each comes once.
+    ///
+    /// | kinds | also befall |
+    /// | --- | --- |
+    /// | `Reject`, `RequestLost`, `AckLost`, `OwnExists`, `PhantomExists`, `Hang`, `SlowAnswer`, `ShortRead`, `FlipBit`, `Absent`, `CodecFails`, `JobDropped`, `JobLate` | all further calls of the [same operation](crate::Span::Persistent) |
+    /// | `Reject` with `Throttled`, `Unavailable` or `Denied`, and `RequestLost` | all further calls of [all stores](crate::Span::Outage), as when credentials expire or a network is away |
     pub fn lasting(mut self, lasting: bool) -> Self {
         self.lasting = lasting;
         self
     }
 
-    /// By how many calls an effect can be late, besides coming after everything. Default: 3.
+    /// By how many calls an effect can be late, besides coming after everything. Default: 3. Of several faults in one run this
+    /// holds for the first; the others are late by one call or for good.
     pub fn late_window(mut self, calls: u32) -> Self {
         self.late_window = calls;
         self
@@ -236,7 +270,8 @@ where
     }
 
     /// Runs one case for each seed, with up to this many faults, each decided by the seed and the call it happens to:
-    /// for combinations that are too many to try them all.
+    /// for combinations that are too many to try them all. Faults [last](Self::lasting) and are [late](Self::late_window) as in
+    /// all other runs; [`depth`](Self::depth) and [`involving`](Self::involving) have no say.
     pub fn sample(&self, seeds: std::ops::Range<u64>, faults: usize) -> Report {
         sample::sample(self, seeds, faults)
     }

@@ -39,13 +39,13 @@ where
                     for seed in start..start.saturating_add(CHUNK).min(seeds.end) {
                         let kinds = exploration.kinds.clone();
                         let odds = Arc::clone(&odds);
-                        let chance = Chance { seed, odds, most: faults, kinds };
+                        let (lasting, late_window) = (exploration.lasting, exploration.late_window);
+                        let chance = Chance { seed, odds, most: faults, kinds, lasting, late_window };
                         let case = exploration.case(Chooser::by_chance(chance));
-                        let plan = case.chosen_plan();
-                        tally.add(&plan, &case);
+                        tally.add(&case.plan, &case);
                         if !case.violations.is_empty() {
                             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                            shared.1.add(plan, &case.violations);
+                            shared.1.add(case.plan, &case.violations);
                         }
                     }
                     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);

@@ -82,10 +82,15 @@ where
         }
         for index in 0..plan.len() {
             let entry = &plan.entries[index];
-            let once = (entry.span == Span::Persistent).then_some((entry.fault, Span::Once));
-            let span = entry.span;
-            let simpler = simpler(entry.fault).into_iter().map(|fault| (fault, span));
-            for (fault, span) in once.into_iter().chain(simpler) {
+            let (fault, span) = (entry.fault, entry.span);
+            let shorter: &[Span] = match span {
+                Span::Once => &[],
+                Span::Persistent => &[Span::Once],
+                Span::Outage => &[Span::Once, Span::Persistent],
+            };
+            let shorter = shorter.iter().map(|span| (fault, *span));
+            let simpler = simpler(fault).into_iter().map(|fault| (fault, span));
+            for (fault, span) in shorter.chain(simpler) {
                 let mut changed = plan.clone();
                 changed.entries[index].fault = fault;
                 changed.entries[index].span = span;

@@ -12,7 +12,7 @@ use super::Exploration;
 use super::case::Case;
 use super::report::{Report, Tally};
 use super::shrink::Found;
-use crate::fault::{Call, Depth, Fault, FaultPlan};
+use crate::fault::{Call, Depth, Entry, Fault, FaultPlan};
 use crate::world::World;
 
 pub(super) fn sweep<S, F, E>(exploration: &Exploration<S>) -> Report
@@ -140,11 +140,8 @@ where
                             return;
                         }
                     }
-                    let site = &record.site;
-                    plans.push(plan.clone().at_call_on(site.call, &site.key, site.nth, fault));
-                    if self.lasting && kind.can_persist() {
-                        plans.push(plan.clone().from_call_on(site.call, &site.key, site.nth, fault));
-                    }
+                    let with = |span| plan.clone().with(Entry::at(&record.site, span, fault));
+                    plans.extend(kind.spans(self.lasting).map(with));
                 };
                 kind.variants(record.site.call, &record.info, depth, &mut add);
             }

@@ -2,7 +2,7 @@
 
 use batcher_core::StoreErrorKind;
 
-use super::Fault;
+use super::{Fault, Span};
 
 /// A kind of fault, whatever its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,8 +110,21 @@ impl FaultKind {
         matches!(self, Self::Torn | Self::Vanishes | Self::Blanked)
     }
 
+    /// Whether it can befall all calls to stores at once, from one on.
+    pub(crate) fn can_be_outage(self) -> bool {
+        use StoreErrorKind::{Denied, Throttled, Unavailable};
+        matches!(self, Self::Reject(Throttled | Unavailable | Denied) | Self::RequestLost)
+    }
+
+    /// For how long it is tried.
+    pub(crate) fn spans(self, lasting: bool) -> impl Iterator<Item = Span> {
+        let persistent = (lasting && self.can_persist()).then_some(Span::Persistent);
+        let outage = (lasting && self.can_be_outage()).then_some(Span::Outage);
+        [Some(Span::Once), persistent, outage].into_iter().flatten()
+    }
+
     /// Whether it makes sense for it to last.
-    pub(crate) fn can_persist(self) -> bool {
+    fn can_persist(self) -> bool {
         matches!(
             self,
             Self::Reject(_)

@@ -8,7 +8,7 @@ mod variants;
 
 pub use self::kind::FaultKind;
 pub use self::plan::FaultPlan;
-pub(crate) use self::plan::Plan;
+pub(crate) use self::plan::{Entry, Plan};
 pub use self::site::{Call, Site};
 pub use self::text::ParseError;
 pub(crate) use self::variants::{CallInfo, Depth, PendingPoint};
@@ -135,4 +135,7 @@ pub enum Span {
     /// From that call on, for all calls of the same operation on whatever name, until the world is
     /// [healed](crate::World::heal).
     Persistent,
+    /// From that call on, for all calls of all operations of all stores, until the world is healed: credentials have expired,
+    /// or nothing gets through.
+    Outage,
 }

@@ -12,7 +12,7 @@ use super::{Call, Fault, Site, Span};
 /// they are asked for.
 ///
 /// As text a plan is one line, which [replays](crate::Exploration::replay) it: entries of `call:key#nth=fault`, divided by
-/// spaces; `#nth..` for a fault that lasts, and no `:key` for calls counted whatever they are about.
+/// spaces; `#nth..` for a fault that lasts, `#nth..all` for one that befalls all calls to stores from then on, and no `:key` for calls counted whatever they are about.
 ///
 /// ```
 /// use batcher_core::{Operation, StoreErrorKind};
@@ -30,6 +30,10 @@ use super::{Call, Fault, Site, Span};
 pub struct FaultPlan {
     pub(crate) entries: Vec<Entry>,
 }
+
+/// Behind the number of a call from which on a fault lasts, and of one from which on it befalls all others, too.
+const LASTS: &str = "..";
+const OUTAGE: &str = "..all";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
@@ -70,6 +74,13 @@ impl FaultPlan {
         self.with(Entry { call: call.into(), key, nth, span: Span::Persistent, fault })
     }
 
+    /// One call, counted among those of its operation on the same key, and all calls to stores after it go wrong, of
+    /// whatever operation, until the world is [healed](crate::World::heal).
+    pub fn outage_from(self, call: impl Into<Call>, key: &str, nth: u32, fault: Fault) -> Self {
+        let key = Some(key.to_owned());
+        self.with(Entry { call: call.into(), key, nth, span: Span::Outage, fault })
+    }
+
     /// Number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -95,6 +106,11 @@ impl FaultPlan {
 }
 
 impl Entry {
+    /// A fault of this very call.
+    pub(crate) fn at(site: &Site, span: Span, fault: Fault) -> Self {
+        Self { call: site.call, key: Some(site.key.to_string()), nth: site.nth, span, fault }
+    }
+
     /// Whether it means this call by its key.
     pub(crate) fn is_at(&self, site: &Site) -> bool {
         self.call == site.call && self.nth == site.nth && self.key.as_deref() == Some(&*site.key)
@@ -118,19 +134,34 @@ impl Plan {
     pub(crate) fn fault(&mut self, site: &Site, total: u32) -> Option<(Fault, Span)> {
         let mut found = None;
         for (entry, lasting) in self.entries.iter().zip(&mut self.lasting) {
-            if entry.call != site.call {
-                continue;
-            }
-            let here = match &entry.key {
+            let of_operation = entry.call == site.call;
+            let counted = match &entry.key {
                 Some(key) => **key == *site.key && entry.nth == site.nth,
                 None => entry.nth == total,
             };
-            *lasting |= here && entry.span == Span::Persistent;
-            if here || *lasting {
+            let here = of_operation && counted;
+            *lasting |= here && entry.span != Span::Once;
+            let everywhere = entry.span == Span::Outage && site.call.is_store();
+            if here || *lasting && (of_operation || everywhere) {
                 found = found.or(Some((entry.fault, entry.span)));
             }
         }
         found
+    }
+
+    /// Has one fault more, which begins now.
+    pub(crate) fn begin(&mut self, entry: Entry) {
+        self.lasting.push(entry.span != Span::Once);
+        self.entries.push(entry);
+    }
+
+    /// Number of faults that have begun or may yet.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn into_faults(self) -> FaultPlan {
+        FaultPlan { entries: self.entries }
     }
 
     /// Ends what lasts; what has not begun may still begin, and last.
@@ -146,7 +177,11 @@ impl fmt::Display for Entry {
             f.write_str(":")?;
             write_key(key, f)?;
         }
-        let lasts = if self.span == Span::Persistent { ".." } else { "" };
+        let lasts = match self.span {
+            Span::Once => "",
+            Span::Persistent => LASTS,
+            Span::Outage => OUTAGE,
+        };
         write!(f, "#{}{lasts}={}", self.nth, self.fault)
     }
 }
@@ -178,10 +213,10 @@ impl FromStr for Entry {
             Some((call, key)) => (call, Some(parse_key(key)?)),
             None => (called, None),
         };
-        let (nth, span) = match nth.strip_suffix("..") {
-            Some(nth) => (nth, Span::Persistent),
-            None => (nth, Span::Once),
-        };
+        let (nth, span) = [(OUTAGE, Span::Outage), (LASTS, Span::Persistent), ("", Span::Once)]
+            .into_iter()
+            .find_map(|(suffix, span)| Some((nth.strip_suffix(suffix)?, span)))
+            .ok_or_else(no)?;
         let nth = nth.parse().map_err(|_| no())?;
         Ok(Self { call: call.parse()?, key, nth, span, fault: fault.parse()? })
     }

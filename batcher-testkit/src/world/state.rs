@@ -15,7 +15,7 @@ use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{CallRecord, EventKind, FiredFault, History};
 use crate::fault::{
-    Call, CallInfo, Depth, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span,
+    Call, CallInfo, Depth, Entry, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span,
 };
 use crate::judge::Violation;
 
@@ -23,7 +23,7 @@ use crate::judge::Violation;
 const UNKNOWN: u32 = 22;
 
 /// Decides what goes wrong.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Chooser {
     plan: Plan,
     chance: Option<Chance>,
@@ -36,6 +36,8 @@ pub(crate) struct Chance {
     pub(crate) odds: Arc<Odds>,
     pub(crate) most: usize,
     pub(crate) kinds: Arc<[FaultKind]>,
+    pub(crate) lasting: bool,
+    pub(crate) late_window: u32,
 }
 
 /// How likely calls are to go wrong.
@@ -56,19 +58,24 @@ impl Chooser {
         Self { plan: Plan::default(), chance: Some(chance) }
     }
 
-    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo, chosen: usize) -> Option<(Fault, Span)> {
-        match &self.chance {
-            Some(chance) if chosen < chance.most => {
-                chance.choose(site, info).map(|fault| (fault, Span::Once))
-            }
-            Some(_) => None,
-            None => self.plan.fault(site, total),
-        }
+    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo) -> Option<(Fault, Span)> {
+        let planned = self.plan.fault(site, total);
+        let chance = self.chance.as_ref().filter(|chance| self.plan.len() < chance.most);
+        let (None, Some(chance)) = (planned, chance) else { return planned };
+        let (fault, span) = chance.choose(site, info)?;
+        self.plan.begin(Entry::at(site, span, fault));
+        Some((fault, span))
+    }
+
+    /// The faults that were planned or chosen, and not those that have come about. One changes what happens even where it has not come about, as
+    /// when the caller of a request that is to be lost goes away before.
+    fn into_faults(self) -> FaultPlan {
+        self.plan.into_faults()
     }
 }
 
 impl Chance {
-    fn choose(&self, site: &Site, info: &CallInfo) -> Option<Fault> {
+    fn choose(&self, site: &Site, info: &CallInfo) -> Option<(Fault, Span)> {
         let mut hash = crate::digest::Digest::seeded(self.seed);
         hash.update(&[u8::try_from(site.call.index()).unwrap_or_default()]);
         hash.update(site.key.as_bytes());
@@ -91,21 +98,28 @@ impl Chance {
         let mut faults = Vec::new();
         for kind in self.kinds.iter() {
             let mut of_kind = Vec::new();
-            kind.variants(site.call, &info, Depth { late_window: 4, coarse: false }, &mut |fault| {
-                of_kind.push(fault);
-            });
+            kind.variants(
+                site.call,
+                &info,
+                Depth { late_window: self.late_window, coarse: false },
+                &mut |fault| {
+                    of_kind.push(fault);
+                },
+            );
             if let Some(fault) = pick(&of_kind, draw >> 32) {
                 faults.push(fault);
             }
         }
-        pick(&faults, draw >> 20)
+        let fault = pick(&faults, draw >> 20)?;
+        let spans: Vec<Span> = fault.kind().spans(self.lasting).collect();
+        Some((fault, pick(&spans, draw >> 44)?))
     }
 }
 
-fn pick(faults: &[Fault], draw: u64) -> Option<Fault> {
-    let count = faults.len() as u64;
+fn pick<T: Copy>(choices: &[T], draw: u64) -> Option<T> {
+    let count = choices.len() as u64;
     let index = draw.checked_rem(count)?;
-    faults.get(usize::try_from(index).ok()?).copied()
+    choices.get(usize::try_from(index).ok()?).copied()
 }
 
 /// Calls by kind on one key, and the key once more, to be shared.
@@ -120,8 +134,6 @@ pub(crate) struct State {
     pub(crate) calls: Vec<CallRecord>,
     events: Vec<(u32, EventKind)>,
     pub(crate) fired: Vec<FiredFault>,
-    /// Calls that were to go wrong so far.
-    chosen: usize,
     /// Calls to stores so far, by which lateness is measured.
     pub(crate) store_calls: u32,
     /// The latest of all calls that were answered, by when they were submitted.
@@ -202,7 +214,6 @@ impl State {
             calls: Vec::new(),
             events: Vec::new(),
             fired: Vec::new(),
-            chosen: 0,
             store_calls: 0,
             latest_answered: None,
             detached: Vec::new(),
@@ -268,11 +279,10 @@ impl State {
         };
         let site = Site { call, key, nth: counts[call.index()] };
         counts[call.index()] += 1;
-        let chosen = self.chooser.choose(&site, total, &info, self.chosen);
+        let chosen = self.chooser.choose(&site, total, &info);
         // A write that may replace finds no name taken.
         let about_names = |fault| matches!(fault, Fault::OwnExists | Fault::PhantomExists);
         let chosen = chosen.filter(|(fault, _)| info.creates || !about_names(*fault));
-        self.chosen += usize::from(chosen.is_some());
         if call.is_store() {
             self.store_calls += 1;
         }
@@ -377,6 +387,11 @@ impl State {
 
     pub(crate) fn history(&self) -> History {
         History::new(self.calls.clone(), self.events.clone())
+    }
+
+    /// What was planned to go wrong or was chosen to; nothing is any longer.
+    pub(crate) fn take_faults(&mut self) -> FaultPlan {
+        std::mem::take(&mut self.chooser).into_faults()
     }
 
     pub(crate) fn take_history(&mut self) -> History {

@@ -116,25 +116,6 @@ fn no_pause_is_a_bug() {
     one_life::pauses(None).run().assert_clean();
 }
 
-/// Every judge that there is.
-const JUDGES: [Judge; 15] = [
-    Judge::LostAcknowledged,
-    Judge::LostBuffered,
-    Judge::WrongData,
-    Judge::HalfVisible,
-    Judge::ForeignOverwritten,
-    Judge::DoubleEffect,
-    Judge::LeakedUpload,
-    Judge::AbortedInDoubt,
-    Judge::CompletedTooSoon,
-    Judge::Memory,
-    Judge::Time,
-    Judge::Stuck,
-    Judge::Panicked,
-    Judge::Failed,
-    Judge::Store,
-];
-
 #[test]
 fn every_judge_was_red() {
     let mut seen = BTreeSet::new();
@@ -144,5 +125,5 @@ fn every_judge_was_red() {
         println!("{:30} {:28} {cases:6}  {line:?}", format!("{:?}", planted.bug), planted.judge.to_string());
         seen.extend(judges);
     }
-    assert_eq!(seen, BTreeSet::from(JUDGES));
+    assert_eq!(seen, Judge::ALL.iter().copied().collect());
 }
