@@ -132,16 +132,18 @@ fn every_pair_of_faults_over_the_memory_store_of_object_store() {
 /// Within a runtime the directory works on the runtime's other threads.
 #[test]
 fn every_fault_over_a_durable_directory_within_a_runtime() {
-    let (threads, start) = (Arc::new(AtomicUsize::new(0)), Instant::now());
+    let threads = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&threads);
     let started = move || {
         count.fetch_add(1, Ordering::Relaxed);
     };
     // All of its threads are those that may block.
     let runtime = tokio::runtime::Builder::new_current_thread().on_thread_start(started).build().unwrap();
-    let engine = Engine { in_parts: false, epochs: 1, open: faults_over_directory, ..Engine::default() };
-    let report = explore_in(&engine, Some(runtime.handle())).run();
-    clean(&report, start);
+    for (mode, in_parts) in WAYS {
+        let engine = Engine { mode, in_parts, open: faults_over_directory, ..Engine::default() };
+        let start = Instant::now();
+        clean(&explore_in(&engine, Some(runtime.handle())).lasting(true).run(), start);
+    }
     assert!(threads.load(Ordering::Relaxed) > 0);
 }
 

@@ -44,6 +44,14 @@
 //! What stands here under `batcher_core` is in the crate `batcher` under the same name. `examples/outside` in the
 //! repository is a crate with a codec and a store of its own that is held to all of this, in 40 lines of tests.
 //!
+//! # What is not tried
+//!
+//! An object is torn at three lengths and not at each; a store is full for a whole write and not from a byte on; a list misses
+//! its first object and no other. A [`Timer`](batcher_core::Timer) of one's own cannot be wrapped: [`World::timer`] takes its place, and as
+//! the trait has it, its time never goes back. What runs on the wall clock, tokio's timer for instance, goes by that even here.
+//!
+//! # What it needs
+//!
 //! Nothing here needs a runtime or keeps global state, and no decision depends on a clock: the same case takes the same course
 //! every time, hours of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`
 //! (for stores that need a runtime themselves see [`Exploration`]).
