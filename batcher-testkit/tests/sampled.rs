@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};
@@ -85,4 +85,39 @@ fn faults_last_where_that_is_asked_for_and_are_replayed_as_they_lasted() {
     assert_eq!(seen, words("Once Outage Persistent"));
     // From the first put on, however that came about; or from the call before it.
     assert_eq!(lines, words("put:o#0..=request-lost size:o#0..all=request-lost"));
+}
+
+/// A kind of many calls does not take all faults, nor one that is tried again for each fault.
+#[test]
+fn every_kind_of_call_has_its_share_and_many_runs_have_all_faults() {
+    let seen = Mutex::new(BTreeMap::<String, u32>::new());
+    let note = &seen;
+    let run = move |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let life = async || {
+            for _ in 0..20 {
+                let _ = store.size("o").await;
+            }
+            store.put("o", Bytes::from_static(b"1").into(), PutMode::Replace).await.is_ok()
+        };
+        while world.process("node", life()).await != Some(true) {}
+        for fired in world.fired() {
+            *note.lock().unwrap().entry(fired.site.call.to_string()).or_default() += 1;
+        }
+        Ok::<(), String>(())
+    };
+    let exploration = Exploration::new(run).faults([FaultKind::RequestLost, FaultKind::Cancel]);
+    assert!(exploration.sample(0..1000, 1).is_clean());
+    let of_one = std::mem::take(&mut *seen.lock().unwrap());
+    let all: u32 = of_one.values().sum();
+    for call in ["size", "put", "process"] {
+        assert!(of_one[call] * 10 > all && of_one[call] * 10 < all * 7, "{call}: {of_one:?}");
+    }
+    let report = exploration.sample(0..1000, 6);
+    assert!(report.is_clean() && report.cases_of(6) > 250, "{report}");
+    let of_six = seen.into_inner().unwrap();
+    let all: u32 = of_six.values().sum();
+    for call in ["size", "put", "process"] {
+        assert!(of_six.get(call).is_some_and(|count| count * 30 > all), "{call}: {of_six:?}");
+    }
 }
