@@ -11,9 +11,9 @@ use super::{Exploration, Progress};
 use crate::fault::{Call, Depth, FaultKind};
 use crate::world::{CallRecord, Chance, Chooser, Odds, World};
 
-/// Of a million calls of a kind, the most that go wrong: a kind of few calls, as a process is, would else go wrong whenever it is tried
-/// again, until there are no faults left for others.
-const MOST_ODDS: u64 = 250_000;
+/// Of a million calls of a kind, the most that go wrong, where there are others: a kind of few calls, as a process is, would else go wrong
+/// whenever it is tried again, until there are no faults left for others.
+const MOST_ODDS: u64 = 500_000;
 
 /// How many seeds a thread takes at a time.
 const CHUNK: u64 = 256;
@@ -69,8 +69,8 @@ where
     tally.report(found.into_failures(exploration))
 }
 
-/// Each kind of call has the same share of the faults, however many calls there are of it: jobs are many and lists are few. Half as
-/// many again as are wanted would come about, so that most runs have about the full number, and the last calls as good a
+/// Each kind of call has the same share of the faults, however many calls there are of it: jobs are many and lists are few. A
+/// quarter more than are wanted would come about, so that most runs have about the full number, and the last calls as good a
 /// chance as the first ones.
 fn odds(clean: &[CallRecord], kinds: &[FaultKind], faults: usize) -> Odds {
     let mut odds = Odds::default();
@@ -90,10 +90,11 @@ fn odds(clean: &[CallRecord], kinds: &[FaultKind], faults: usize) -> Odds {
         }
     }
     let shares = counts.iter().filter(|count| **count > 0).count() as u64;
+    let most = if shares > 1 { MOST_ODDS } else { 1_000_000 };
     for (odds, count) in odds.per_million.iter_mut().zip(counts) {
         // What no call of the clean run does may be done where something goes wrong: one such call, for instance.
         let calls = (shares * count).max(shares).max(1);
-        *odds = (1_500_000 * faults as u64 / calls).min(MOST_ODDS);
+        *odds = (1_250_000 * faults as u64 / calls).min(most);
     }
     odds
 }
