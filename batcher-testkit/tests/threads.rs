@@ -23,22 +23,37 @@ use turns::turns;
 /// How long a thread takes; what takes longer than this by far was not woken.
 const WORK: Duration = Duration::from_millis(20);
 
-/// Ends once a thread has done its work.
-fn work() -> BoxFuture<'static, ()> {
-    let done: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
-    let working = Arc::clone(&done);
-    thread::spawn(move || {
-        thread::sleep(WORK);
-        let mut done = working.lock().unwrap();
-        done.0 = true;
-        done.1.take().into_iter().for_each(Waker::wake);
-    });
+/// Whether work has been done, and who waits for it.
+type Done = Arc<Mutex<(bool, Option<Waker>)>>;
+
+fn until(done: &Done) -> BoxFuture<'static, ()> {
+    let done = Arc::clone(done);
     poll_fn(move |context| {
         let mut done = done.lock().unwrap();
         done.1 = Some(context.waker().clone());
         if done.0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .boxed()
+}
+
+fn finish(done: &Done) {
+    let waiting = {
+        let mut done = done.lock().unwrap();
+        done.0 = true;
+        done.1.take()
+    };
+    waiting.into_iter().for_each(Waker::wake);
+}
+
+/// Ends once a thread has done its work.
+fn work() -> BoxFuture<'static, ()> {
+    let done = Done::default();
+    let ended = until(&done);
+    thread::spawn(move || {
+        thread::sleep(WORK);
+        finish(&done);
+    });
+    ended
 }
 
 fn payload() -> Payload {
@@ -171,6 +186,41 @@ fn an_effect_that_is_given_back_is_waited_for() {
         });
         assert_eq!(sizes, [Ok(5); 3]);
     }
+}
+
+/// Whoever comes to an effect that has ended meanwhile tells all others, even those whom a thread is about to wake.
+#[test]
+fn an_effect_has_ended_for_all_while_a_thread_still_wakes_them() {
+    /// Has another polled, and holds the first that wakes it until that may go on.
+    struct Holds(Waker, Mutex<Option<mpsc::Receiver<()>>>);
+
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {
+            self.0.wake_by_ref();
+            let opened = self.1.lock().unwrap().take();
+            let _ = opened.map(|opened| opened.recv_timeout(WORK * 500));
+        }
+    }
+
+    let (world, done) = (World::default(), Done::default());
+    let put = Arc::clone(&done);
+    let store = world.store(Hooked(MemoryStore::new(), move || until(&put)));
+    let (open, opened) = mpsc::channel();
+    let size = world.run(async {
+        drop(select(store.put("o", payload(), PutMode::Create), turns(3).boxed()).await);
+        let held = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+        let held = Waker::from(Arc::new(Holds(held, Mutex::new(Some(opened)))));
+        let mut first = store.size("o");
+        assert!(first.as_mut().poll(&mut Context::from_waker(&held)).is_pending());
+        let mut others: FuturesUnordered<_> = [store.size("o")].into_iter().collect();
+        assert!(others.next().now_or_never().is_none());
+        let thread = thread::spawn(move || finish(&done));
+        let size = others.next().await.unwrap();
+        open.send(()).unwrap();
+        thread.join().unwrap();
+        size
+    });
+    assert_eq!(size.map(|size| size.map_err(|error| error.kind())), Ok(Ok(5)));
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Wake for Attendants {
         self.wake_by_ref();
     }
     fn wake_by_ref(self: &Arc<Self>) {
-        let wakers = std::mem::take(&mut *self.wakers());
+        // They stay here: whoever comes to an ended effect before this has woken them all has to do it too.
+        let wakers = self.wakers().clone();
         wakers.into_iter().for_each(Waker::wake);
     }
 }
