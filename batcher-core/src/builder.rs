@@ -167,8 +167,9 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
 
     /// Where blocks are compressed and objects are indexed. Default: [`Inline`].
     ///
-    /// What is shorter than handing it over is done by the flush itself: up to 300 or so short keys, and the rest of the index of
-    /// up to 64 blocks. It gives the codec some ten kilobytes at most then.
+    /// What is shorter than handing it over is done by the flush itself: a last block of up to 16 KiB that no job has begun
+    /// with, up to 300 or so short keys, and the rest of the index of up to 64 blocks. It gives the codec some thirty
+    /// kilobytes at most then.
     pub fn executor(mut self, executor: impl Executor + 'static) -> Self {
         self.executor = Arc::new(executor);
         self

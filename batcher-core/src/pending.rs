@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_channel::oneshot;
 
 use crate::batch::{
-    Block, Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header, poll_all, seal,
+    Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header, poll_all, seal,
 };
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
@@ -16,6 +16,9 @@ use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErr
 /// Up to so many blocks an object is indexed by the flush itself, where its key pages are made or few: in some 50
 /// microseconds.
 const FEW_BLOCKS: usize = 64;
+
+/// Up to so many bytes of its last block a flush encodes itself where no job has begun to: in less time than it takes to be woken.
+const HELP_LEN: usize = 16 * 1024;
 
 /// Encoded blocks that are taken without giving way to other tasks: some hundred microseconds' worth.
 const AT_A_TIME: usize = 1024;
@@ -100,7 +103,7 @@ impl Pending {
             let binding = binding(&self.id, !dictionaries.is_empty(), route.encoding);
             let (cut, encoding) = (&self.cut, route.encoding);
             let keys = self.keys.get_or_insert_with(|| KeyJob::submit(cut, binding, encoding));
-            if let Err(error) = encode(&cut.blocks, encoding, &mut begun, &mut delivery).await {
+            if let Err(error) = encode(cut, encoding, &mut begun, &mut delivery).await {
                 drop(begun);
                 delivery.clear_away().await;
                 return Err(FlushErrorKind::Encode(error));
@@ -153,16 +156,21 @@ impl Pending {
 ///
 /// That of the first block that has failed; all blocks are still held.
 async fn encode<S: BlobStore>(
-    blocks: &[Arc<Block>],
+    cut: &Cut,
     encoding: &Arc<Encoding>,
     stream: &mut Stream,
     delivery: &mut Delivery<'_, S>,
 ) -> Result<(), CodecError> {
-    for block in blocks {
+    for block in &cut.blocks {
         block.retry(encoding);
     }
-    stream.expect(blocks.iter().map(|block| block.len() as u64).sum());
-    for (index, block) in blocks[stream.frames().len()..].iter().enumerate() {
+    stream.expect(cut.blocks.iter().map(|block| block.len() as u64).sum());
+    // It was handed over last. One that may have a dictionary has it only once it is handed over.
+    let last = cut.blocks.last().filter(|block| block.len() <= HELP_LEN && cut.choices.is_empty());
+    if let Some(block) = last {
+        block.help(encoding);
+    }
+    for (index, block) in cut.blocks[stream.frames().len()..].iter().enumerate() {
         if index % AT_A_TIME == AT_A_TIME - 1 {
             give_way().await;
         }

@@ -1,5 +1,5 @@
-//! Batches of a single block and few blobs: one job compresses it, the rest is done at once, and whatever becomes of that job,
-//! nothing is lost.
+//! Batches of a single block and few blobs: where it is short or one job has compressed it, the rest is done at once, and
+//! whatever becomes of that job, nothing is lost.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -50,12 +50,15 @@ fn run(jobs: Vec<Job>) {
     }
 }
 
+/// Longer than what a flush compresses itself.
+const LONG: &[u8] = &[7; 20_000];
+
 fn small_batch<C: Codec + 'static>(
     builder: BatcherBuilder<C, MemoryStore>,
     later: &Later,
 ) -> Batcher<MemoryStore> {
     let mut batcher = builder.executor(later.clone()).build().unwrap();
-    batcher.add("early", "blob").unwrap();
+    batcher.add("early", LONG).unwrap();
     batcher.add("empty", "").unwrap();
     batcher
 }
@@ -101,6 +104,39 @@ fn a_small_batch_takes_one_job() {
         }
         let Poll::Ready(Ok(report)) = polled else { panic!("there is another job") };
         assert_eq!((report.blobs(), report.receipts[0].blocks), (2, 1));
+    });
+}
+
+/// What is over sooner than a job begins the flush does itself, whatever becomes of the job.
+#[test]
+fn a_short_last_block_waits_for_no_job() {
+    block_on(async {
+        for len in [1, 16 * 1024] {
+            let (later, memory) = (Later::default(), MemoryStore::new());
+            let builder = Batcher::builder(Lz4::default(), memory.clone()).executor(later.clone());
+            // Whatever stayed on the account would fill it.
+            let mut batcher = builder.block_len(32 * 1024).memory_limit(40_000).build().unwrap();
+            for epoch in 1..10 {
+                batcher.add("short", &LONG[..len]).unwrap();
+                let mut flush = Box::pin(batcher.flush(epoch));
+                let mut polled = poll!(&mut flush);
+                // The store takes a few polls.
+                for _ in 0..10 {
+                    if polled.is_pending() {
+                        polled = poll!(&mut flush);
+                    }
+                }
+                drop(flush);
+                let Poll::Ready(Ok(report)) = polled else { panic!("it waits for the job") };
+                assert_eq!(read(&memory, &report).await["short"], LONG[..len]);
+                let left = later.take();
+                assert_eq!(left.len(), 1, "of the block, which was handed over all the same");
+                match epoch % 2 {
+                    0 => drop(left),
+                    _ => run(left),
+                }
+            }
+        }
     });
 }
 
@@ -223,12 +259,13 @@ fn what_comes_in_behind_a_batch_that_was_left_is_compressed_at_once() {
     });
 }
 
-/// Blobs of so few bytes that they are a block together, and enough for their pages to be worth a job.
+/// One block, and enough blobs for their pages to be worth a job.
 fn many_blobs(later: &Later, memory: &MemoryStore) -> Batcher<MemoryStore> {
     let builder = Batcher::builder(Lz4::default(), memory.clone()).executor(later.clone());
     let mut batcher = builder.build().unwrap();
-    for number in 0..1000 {
-        batcher.add(&format!("{number:04}"), "x").unwrap();
+    batcher.add("0000", LONG).unwrap();
+    for number in 1..1000 {
+        batcher.add(&format!("{number:04}"), "").unwrap();
     }
     batcher
 }

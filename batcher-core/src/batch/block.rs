@@ -166,6 +166,11 @@ impl Block {
         }
     }
 
+    /// Encodes the block here where no job has begun to.
+    pub(crate) fn help(self: &Arc<Self>, encoding: &Arc<Encoding>) {
+        EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied: 0, ran: false }.run();
+    }
+
     /// Replaces the state by what `next` makes of it.
     fn change<T>(&self, next: impl FnOnce(State) -> (State, T)) -> T {
         let mut state = self.state();
