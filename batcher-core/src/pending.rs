@@ -8,7 +8,7 @@ use std::task::Poll;
 use futures_channel::oneshot;
 
 use crate::batch::{
-    Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header, poll_all, seal,
+    Block, Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header, poll_all, seal,
 };
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
@@ -161,13 +161,17 @@ async fn encode<S: BlobStore>(
     stream: &mut Stream,
     delivery: &mut Delivery<'_, S>,
 ) -> Result<(), CodecError> {
-    for block in &cut.blocks {
-        block.retry(encoding);
-    }
     stream.expect(cut.blocks.iter().map(|block| block.len() as u64).sum());
     // It was handed over last. One that may have a dictionary has it only once it is handed over.
-    let last = cut.blocks.last().filter(|block| block.len() <= HELP_LEN && cut.choices.is_empty());
-    if let Some(block) = last {
+    let is_short = |block: &Arc<Block>| block.len() <= HELP_LEN && cut.choices.is_empty();
+    let (short, others) = match cut.blocks.split_last() {
+        Some((last, others)) if is_short(last) => (Some(last), others),
+        _ => (None, &*cut.blocks),
+    };
+    for block in others {
+        block.retry(encoding);
+    }
+    if let Some(block) = short {
         block.help(encoding);
     }
     for (index, block) in cut.blocks[stream.frames().len()..].iter().enumerate() {

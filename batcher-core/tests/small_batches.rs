@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -80,6 +81,17 @@ async fn driven(
     panic!("it waits for nothing")
 }
 
+/// Polls as often as a store takes that has what it needs.
+async fn polled<F: Future>(future: F) -> Poll<F::Output> {
+    let mut future = Box::pin(future);
+    for _ in 0..10 {
+        if let Poll::Ready(output) = poll!(&mut future) {
+            return Poll::Ready(output);
+        }
+    }
+    Poll::Pending
+}
+
 async fn read(memory: &MemoryStore, report: &FlushReport) -> BTreeMap<String, Bytes> {
     let reader = BatchReader::open(memory.clone(), &report.receipts[0].object, &registry()).await.unwrap();
     reader.blobs().try_collect().await.unwrap()
@@ -95,14 +107,7 @@ fn a_small_batch_takes_one_job() {
         let jobs = later.take();
         assert_eq!(jobs.len(), 1);
         run(jobs);
-        // The store takes a few polls.
-        let mut polled = poll!(&mut flush);
-        for _ in 0..10 {
-            if polled.is_pending() {
-                polled = poll!(&mut flush);
-            }
-        }
-        let Poll::Ready(Ok(report)) = polled else { panic!("there is another job") };
+        let Poll::Ready(Ok(report)) = polled(flush).await else { panic!("there is another job") };
         assert_eq!((report.blobs(), report.receipts[0].blocks), (2, 1));
     });
 }
@@ -118,16 +123,9 @@ fn a_short_last_block_waits_for_no_job() {
             let mut batcher = builder.block_len(32 * 1024).memory_limit(40_000).build().unwrap();
             for epoch in 1..10 {
                 batcher.add("short", &LONG[..len]).unwrap();
-                let mut flush = Box::pin(batcher.flush(epoch));
-                let mut polled = poll!(&mut flush);
-                // The store takes a few polls.
-                for _ in 0..10 {
-                    if polled.is_pending() {
-                        polled = poll!(&mut flush);
-                    }
-                }
-                drop(flush);
-                let Poll::Ready(Ok(report)) = polled else { panic!("it waits for the job") };
+                let Poll::Ready(Ok(report)) = polled(batcher.flush(epoch)).await else {
+                    panic!("it waits for the job")
+                };
                 assert_eq!(read(&memory, &report).await["short"], LONG[..len]);
                 let left = later.take();
                 assert_eq!(left.len(), 1, "of the block, which was handed over all the same");
@@ -137,6 +135,70 @@ fn a_short_last_block_waits_for_no_job() {
                 }
             }
         }
+    });
+}
+
+/// As a pool that is shut down.
+#[derive(Debug)]
+struct Drops;
+
+impl Executor for Drops {
+    fn execute(&self, job: Job) {
+        drop(job);
+    }
+}
+
+#[test]
+fn a_short_last_block_needs_no_executor() {
+    block_on(async {
+        let memory = MemoryStore::new();
+        let mut batcher = Batcher::builder(Lz4::default(), memory.clone()).executor(Drops).build().unwrap();
+        batcher.add("short", "blob").unwrap();
+        let report = batcher.flush(1).await.unwrap();
+        assert_eq!(read(&memory, &report).await["short"], "blob");
+    });
+}
+
+/// A codec that fails at first.
+#[derive(Debug, Default)]
+struct FailsOnce(Lz4, AtomicBool);
+
+impl Codec for FailsOnce {
+    fn id(&self) -> CodecId {
+        self.0.id()
+    }
+    fn max_frame_len(&self, block_len: usize) -> usize {
+        self.0.max_frame_len(block_len)
+    }
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+        match self.1.swap(true, Ordering::Relaxed) {
+            true => self.0.encode(block, frame),
+            false => Err(CodecError::Abandoned),
+        }
+    }
+    fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
+        self.0.decode(frame, block)
+    }
+}
+
+/// A block whose job is still waiting has failed elsewhere, and has another job by the time at which that one is dropped.
+#[test]
+fn a_dropped_job_is_no_failure_while_another_one_waits() {
+    block_on(async {
+        let (later, memory) = (Later::default(), MemoryStore::new());
+        let builder = Batcher::builder(FailsOnce::default(), memory.clone()).executor(later.clone());
+        let mut batcher = builder.build().unwrap();
+        batcher.add("short", "blob").unwrap();
+        assert!(matches!(polled(batcher.flush(1)).await, Poll::Ready(Err(_))));
+        let first = later.take();
+        assert_eq!(first.len(), 1);
+        batcher.add("long", LONG).unwrap();
+        let mut flush = Box::pin(batcher.flush(2));
+        assert!(poll!(&mut flush).is_pending());
+        drop(first);
+        assert!(poll!(&mut flush).is_pending());
+        let report = driven(flush, &later, Vec::new()).await.unwrap();
+        assert_eq!(read(&memory, &report).await.len(), 2);
     });
 }
 
@@ -299,6 +361,24 @@ fn key_pages_are_made_beside_the_block_and_whatever_becomes_of_either_job_nothin
             let bytes = memory.object(&report.receipts[0].object).unwrap();
             assert!(*same.get_or_insert_with(|| bytes.clone()) == bytes, "{drops_block} {drops_pages}");
         }
+    });
+}
+
+/// What is left to index then is little.
+#[test]
+fn where_the_pages_are_made_there_is_no_further_job() {
+    block_on(async {
+        let (later, memory) = (Later::default(), MemoryStore::new());
+        let mut batcher = many_blobs(&later, &memory);
+        let mut flush = Box::pin(batcher.flush(1));
+        assert!(poll!(&mut flush).is_pending());
+        let jobs = later.take();
+        assert_eq!(jobs.len(), 2);
+        run(jobs);
+        let Poll::Ready(Ok(report)) = polled(flush).await else { panic!("there is another job") };
+        let receipt = &report.receipts[0];
+        assert_eq!((&*receipt.first_key, &*receipt.last_key), ("0000", "0999"));
+        assert!(later.take().is_empty());
     });
 }
 

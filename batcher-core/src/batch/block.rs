@@ -71,6 +71,8 @@ pub(crate) struct Block {
     len: usize,
     state: Mutex<State>,
     done: AtomicWaker,
+    /// Jobs that are to encode it and are not over.
+    jobs: AtomicUsize,
     /// Set before the block is handed to the executor, where there is one.
     dictionary: OnceLock<Arc<Dictionary>>,
 }
@@ -102,6 +104,7 @@ impl Block {
             len,
             state: Mutex::new(State::Raw(raw)),
             done: AtomicWaker::new(),
+            jobs: AtomicUsize::new(0),
             dictionary: OnceLock::new(),
         })
     }
@@ -124,8 +127,7 @@ impl Block {
         };
         let helps = from == Caller::Helps && copied > 0 && encoding.backlog.is_full();
         encoding.backlog.grow(copied);
-        let mut job =
-            EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied, ran: false };
+        let mut job = EncodeJob::new(Arc::clone(self), Arc::clone(encoding), copied);
         if helps {
             job.run();
             return;
@@ -166,9 +168,13 @@ impl Block {
         }
     }
 
-    /// Encodes the block here where no job has begun to.
+    /// Encodes the block here where no job has begun to, or where it has failed.
     pub(crate) fn help(self: &Arc<Self>, encoding: &Arc<Encoding>) {
-        EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied: 0, ran: false }.run();
+        self.change(|state| match state {
+            State::Failed(raw, _) => (State::Raw(raw), ()),
+            other => (other, ()),
+        });
+        EncodeJob::new(Arc::clone(self), Arc::clone(encoding), 0).run();
     }
 
     /// Replaces the state by what `next` makes of it.
@@ -217,6 +223,11 @@ pub(crate) struct EncodeJob {
 }
 
 impl EncodeJob {
+    fn new(block: Arc<Block>, encoding: Arc<Encoding>, copied: usize) -> Self {
+        block.jobs.fetch_add(1, Ordering::AcqRel);
+        Self { block, encoding, copied, ran: false }
+    }
+
     fn run(&mut self) {
         self.ran = true;
         let raw = self.block.change(|state| match state {
@@ -269,7 +280,9 @@ impl EncodeJob {
 impl Drop for EncodeJob {
     fn drop(&mut self) {
         self.encoding.backlog.shrink(self.copied);
-        if !self.ran {
+        // Another may still do it.
+        let is_last = self.block.jobs.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last && !self.ran {
             self.block.abandon();
         }
     }

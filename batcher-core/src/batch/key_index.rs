@@ -181,12 +181,9 @@ impl Entries {
     }
 
     fn place(&self, entry: &Indexed<'_>) -> KeyEntry {
-        let start = |block: u32| self.starts.get(block as usize).copied();
-        // An empty blob at a lane's very end may be in none of the blocks.
-        let end = self.starts.last().copied().unwrap_or(0);
-        let is_block = (entry.block as usize) + 1 < self.starts.len();
-        let offset = start(entry.block).filter(|_| is_block).map_or(end, |at| at + u64::from(entry.start));
-        KeyEntry { offset, len: entry.len }
+        // An empty blob at the very end begins where the last block ends.
+        let block = self.starts.get(entry.block as usize).copied().unwrap_or(0);
+        KeyEntry { offset: block + u64::from(entry.start), len: entry.len }
     }
 
     /// Puts entries that come in the order of their keys.

@@ -17,7 +17,7 @@ mod seal;
 mod segments;
 
 pub(crate) use backlog::Backlog;
-pub(crate) use block::{EncodedBlock, Encoding};
+pub(crate) use block::{Block, EncodedBlock, Encoding};
 pub(crate) use buffers::Buffers;
 pub(crate) use cut::Cut;
 pub(crate) use dictionary::{Choice, Dictionary, poll_all};

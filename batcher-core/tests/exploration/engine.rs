@@ -46,6 +46,8 @@ pub(crate) struct Engine {
     pub(crate) epochs: u64,
     /// How many tiny blobs an epoch has besides.
     pub(crate) tiny: u64,
+    /// Whether the last block is so long that a flush waits for its job.
+    pub(crate) long: bool,
     /// Whether a flush that failed is followed by one of the next epoch, which takes the blobs along, instead of being tried again.
     pub(crate) moves_on: bool,
     /// Where: a store in this world, with an object of somebody else's.
@@ -78,6 +80,7 @@ impl Default for Engine {
             adaptors: Vec::new(),
             epochs: 2,
             tiny: 0,
+            long: false,
             moves_on: false,
             open: memory,
         }
@@ -160,7 +163,7 @@ impl Engine {
             // The operators' own: a flush that dies does not stop them.
             let mut operators = Operators {
                 handles: (0..self.handles).map(|_| batcher.handle()).collect(),
-                blobs: state(epoch, self.dictionaries, self.tiny),
+                blobs: state(epoch, self),
             };
             if !self.early {
                 operators.add_all(world).await;
@@ -370,19 +373,26 @@ pub(crate) fn spoilt(fired: &[FiredFault]) -> usize {
 }
 
 /// The blobs of an epoch: most of them are new in each, one only stands in the first.
-fn state(epoch: u64, alike: bool, tiny: u64) -> BTreeMap<String, Bytes> {
+fn state(epoch: u64, engine: &Engine) -> BTreeMap<String, Bytes> {
     let mut blobs = BTreeMap::new();
     for partition in 0..3_u64 {
         let seed = epoch * 31 + partition;
         // One is longer than a block.
         let len = if partition == 1 { 520 } else { 100 + seed % 60 };
         let blob: Vec<u8> = (0..len).map(|byte| ((byte * seed) ^ (byte >> 2)).to_le_bytes()[0]).collect();
-        let blob = if alike { [&epoch.to_le_bytes()[..], &vec![blob[9]; blob.len()]].concat() } else { blob };
+        let blob = if engine.dictionaries {
+            [&epoch.to_le_bytes()[..], &vec![blob[9]; blob.len()]].concat()
+        } else {
+            blob
+        };
         blobs.insert(format!("partition-{partition}/counts"), blob.into());
     }
     blobs.insert(format!("epoch-{epoch}/offsets"), Bytes::from(epoch.to_string()));
     blobs.insert("empty".into(), Bytes::new());
-    blobs.extend((0..tiny).map(|number| (format!("tiny/{number}"), Bytes::from_static(b"."))));
+    if engine.long {
+        blobs.insert("partition-9/window".into(), vec![epoch.to_le_bytes()[0]; 17_000].into());
+    }
+    blobs.extend((0..engine.tiny).map(|number| (format!("tiny/{number}"), Bytes::from_static(b"."))));
     blobs
 }
 

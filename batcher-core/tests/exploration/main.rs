@@ -39,12 +39,12 @@ fn every_fault_in_every_delivery_once_and_lasting() {
     }
 }
 
-/// One job compresses, and nothing else is worth one.
+/// The jobs of two blocks compress, of which the last one is waited for; nothing else is worth a job.
 #[test]
-fn every_fault_and_every_pair_around_batches_of_one_block() {
+fn every_fault_and_every_pair_around_batches_of_few_blocks() {
     for moves_on in [false, true] {
         for engine in engines() {
-            let engine = Engine { block_len: 4096, handles: 1, moves_on, ..engine };
+            let engine = Engine { block_len: 32 * 1024, long: true, handles: 1, moves_on, ..engine };
             let start = Instant::now();
             let singles = explore(&engine).without(out_of_reach(&engine)).lasting(true).late_window(8);
             clean(&singles.run(), start);
@@ -55,13 +55,20 @@ fn every_fault_and_every_pair_around_batches_of_one_block() {
     }
 }
 
-/// So many blobs that the pages of their keys are made by a job of their own, beside that of the only block.
+/// So many blobs that the pages of their keys are made by a job of their own, beside that of the last block.
 #[test]
 fn every_fault_and_every_pair_while_pages_of_keys_are_made() {
     for moves_on in [false, true] {
         for engine in engines() {
-            let engine =
-                Engine { block_len: 4096, part_len: 4096, handles: 1, tiny: 800, moves_on, ..engine };
+            let engine = Engine {
+                block_len: 32 * 1024,
+                long: true,
+                part_len: 4096,
+                handles: 1,
+                tiny: 800,
+                moves_on,
+                ..engine
+            };
             let start = Instant::now();
             clean(&explore(&engine).without(out_of_reach(&engine)).late_window(1).run(), start);
             if !moves_on {
