@@ -36,20 +36,17 @@ fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> engine::Run + Sync>
     explore_in(engine, None)
 }
 
-/// Each case is run on one of the exploration's own threads, which know of no runtime unless the scenario enters one.
+/// Each case is run on one of the exploration's own threads, which know of no runtime unless one is entered there.
 fn explore_in(
     engine: &Engine,
     runtime: Option<&tokio::runtime::Handle>,
 ) -> Exploration<impl Fn(World) -> engine::Run + Sync> {
     let (engine, replaces, runtime) = (engine.clone(), engine.mode == PutMode::Replace, runtime.cloned());
-    let scenario = move |world| -> engine::Run {
-        let (run, runtime) = (engine.clone().run(world), runtime.clone());
-        Box::pin(async move {
+    Exploration::new(move |world| -> engine::Run { Box::pin(engine.clone().run(world)) })
+        .within(move |run| {
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
-            run.await
+            run();
         })
-    };
-    Exploration::new(scenario)
         .limits(2_000, Duration::from_secs(7 * 24 * 3600))
         .without(OUT_OF_REACH)
         // Where all puts replace, no name is ever taken.

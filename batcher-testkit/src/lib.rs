@@ -54,7 +54,7 @@
 //!
 //! Nothing here needs a runtime or keeps global state, and no decision depends on a clock: the same case takes the same course
 //! every time, hours of pauses take none, and any number of explorations run at once, from `#[test]` and from `#[tokio::test]`
-//! (for stores that need a runtime themselves see [`Exploration`]).
+//! (for stores that need a runtime themselves see [`Exploration::within`]).
 //! Where stores or jobs work on threads of their own, real time counts in one way: a run in which they bring nothing about
 //! for 30 seconds is stuck. And where threads call stores at the same time, which of two calls of
 //! the same kind on the same object comes first may differ from run to run, so that a line may not replay there.

@@ -4,8 +4,10 @@
 
 use std::num::NonZeroUsize;
 
-use batcher_core::{BlobSink, BlobSource, PutMode};
-use batcher_testkit::{Exploration, FaultKind, FaultStore, Judge, MemoryStore, Report, World};
+use batcher_core::{BlobSink, BlobSource, Operation, PutMode, StoreErrorKind};
+use batcher_testkit::{
+    Exploration, Fault, FaultKind, FaultPlan, FaultStore, Judge, MemoryStore, Report, World,
+};
 use bytes::Bytes;
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
@@ -88,4 +90,26 @@ fn what_is_left_out_is_not_tried() {
     let report = Exploration::new(run).faults(kinds).without([FaultKind::Late, FaultKind::Hang]).run();
     let left: Vec<_> = report.counts().iter().map(|(kind, _)| *kind).collect();
     assert_eq!(left, [FaultKind::RequestLost, FaultKind::AckLost]);
+}
+
+/// What lasts leaves alone what it cannot befall, and does not hide what goes wrong there.
+#[test]
+fn a_name_that_is_taken_for_good_is_nothing_to_a_write_that_replaces() {
+    let plan = FaultPlan::new().from_call(Operation::Put, 0, Fault::PhantomExists);
+    let world = World::new(plan.at(Operation::Put, 1, Fault::AckLost));
+    let store = world.store(MemoryStore::new());
+    let put = async |name, mode| {
+        let put = store.put(name, Bytes::from_static(b"1").into(), mode).await;
+        put.map_err(|error| error.kind())
+    };
+    let puts = world.run(async {
+        [
+            put("a", PutMode::Create).await,
+            put("b", PutMode::Replace).await,
+            put("c", PutMode::Replace).await,
+            put("d", PutMode::Create).await,
+        ]
+    });
+    let taken = Err(StoreErrorKind::AlreadyExists);
+    assert_eq!(puts.unwrap(), [taken, Err(StoreErrorKind::Unavailable), Ok(()), taken]);
 }

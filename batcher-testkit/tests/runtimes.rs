@@ -5,10 +5,17 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use batcher_core::{BlobSink, BlobSource, Operation, Payload, PutMode, StoreErrorKind};
-use batcher_testkit::{EventKind, Exploration, Fault, FaultKind, FaultPlan, FaultStore, MemoryStore, World};
+use async_trait::async_trait;
+use batcher_core::{
+    BlobSink, BlobSource, MultipartUpload, ObjectInfo, Operation, Payload, PutMode, ReadRange, ReadReply,
+    SinkCapabilities, StoreError, StoreErrorKind,
+};
+use batcher_testkit::{
+    EventKind, Exploration, Fault, FaultKind, FaultPlan, FaultStore, Judge, MemoryStore, World,
+};
 use bytes::Bytes;
 use futures_util::future::join;
+use futures_util::stream::BoxStream;
 
 fn payload() -> Payload {
     Bytes::from_static(b"state").into()
@@ -84,6 +91,86 @@ async fn a_call_that_hangs_is_given_up_by_the_runtime() {
     }
     store.put("o", payload(), PutMode::Create).await.unwrap();
     assert_eq!(store.inner().names(), ["o"]);
+}
+
+/// Has everything done by a task of the runtime that it is called in.
+#[derive(Clone, Debug)]
+struct Spawns(MemoryStore);
+
+async fn spawned() {
+    tokio::spawn(async {}).await.unwrap();
+}
+
+#[async_trait]
+impl BlobSink for Spawns {
+    fn capabilities(&self) -> SinkCapabilities {
+        self.0.capabilities()
+    }
+    async fn put(&self, name: &str, payload: Payload, mode: PutMode) -> Result<(), StoreError> {
+        spawned().await;
+        self.0.put(name, payload, mode).await
+    }
+    async fn start_multipart(
+        &self,
+        name: &str,
+        mode: PutMode,
+    ) -> Result<Box<dyn MultipartUpload>, StoreError> {
+        spawned().await;
+        self.0.start_multipart(name, mode).await
+    }
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        spawned().await;
+        self.0.delete(name).await
+    }
+}
+
+#[async_trait]
+impl BlobSource for Spawns {
+    async fn read(&self, name: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
+        spawned().await;
+        self.0.read(name, range).await
+    }
+    async fn size(&self, name: &str) -> Result<u64, StoreError> {
+        spawned().await;
+        self.0.size(name).await
+    }
+    fn list(&self, prefix: &str) -> BoxStream<'_, Result<ObjectInfo, StoreError>> {
+        self.0.list(prefix)
+    }
+}
+
+/// Not while the scenario runs alone: late effects come about after it, and its stores are read to be judged.
+#[test]
+fn a_store_that_needs_a_runtime_is_within_one_all_the_time() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let handle = runtime.handle().clone();
+    let report = Exploration::new(|world: World| async move {
+        let store = world.store(Spawns(MemoryStore::new()));
+        for _ in 0..2 {
+            let _ = store.put("o", payload(), PutMode::Replace).await;
+        }
+        Ok::<(), String>(())
+    })
+    .within(move |run| {
+        let _entered = handle.enter();
+        run();
+    })
+    .faults([FaultKind::Late, FaultKind::AckLost])
+    .depth(2)
+    .run();
+    report.assert_clean();
+    assert!(report.cases() > 10);
+}
+
+#[test]
+fn a_run_that_is_not_made_fails_the_exploration() {
+    for runs in [0, 2] {
+        let report = Exploration::new(|_: World| async { Ok::<(), String>(()) })
+            .within(move |run| (0..runs).for_each(|_| run()))
+            .faults([])
+            .run();
+        assert_eq!(report.failures()[0].case.violations[0].judge, Judge::Failed);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
 use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};
@@ -120,4 +121,55 @@ fn every_kind_of_call_has_its_share_and_many_runs_have_all_faults() {
     for call in ["size", "put", "process"] {
         assert!(of_six.get(call).is_some_and(|count| count * 30 > all), "{call}: {of_six:?}");
     }
+}
+
+#[test]
+fn cases_are_counted_by_what_was_chosen_and_by_what_came_about() {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        // There is nothing that could be missing besides.
+        let _ = store.read("o", ReadRange::Suffix(9)).await;
+        let _ = store.read("p", ReadRange::Suffix(9)).await;
+        Ok::<(), String>(())
+    };
+    let report = Exploration::new(run).faults([FaultKind::Absent]).sample(0..100, 2);
+    assert!(report.cases_of(2) > 10, "{report}");
+    assert_eq!((report.cases(), report.cases_that_fired(0)), (101, 101));
+
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        for _ in 0..3 {
+            let _ = store.size("o").await;
+        }
+        Ok::<(), String>(())
+    };
+    // However often one that lasts comes about.
+    let report = Exploration::new(run).faults([FaultKind::RequestLost]).lasting(true).run();
+    assert_eq!([0, 1, 2].map(|faults| report.cases_that_fired(faults)), [1, report.cases() - 1, 0]);
+}
+
+#[test]
+fn as_many_faults_as_come_may_be_asked_for() {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let _ = store.size("o").await;
+        let _ = store.size("p").await;
+        Ok::<(), String>(())
+    };
+    let report = Exploration::new(run).faults([FaultKind::RequestLost]).sample(0..10, usize::MAX);
+    assert_eq!(report.cases_that_fired(2), 10);
+}
+
+#[test]
+fn an_exploration_by_seed_ends_where_it_has_found_enough() {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        for number in 0..100 {
+            store.put(&number.to_string(), Bytes::from_static(b"1").into(), PutMode::Create).await?;
+        }
+        Ok::<(), batcher_core::StoreError>(())
+    };
+    let two = NonZeroUsize::MIN.saturating_add(1);
+    let exploration = Exploration::new(run).faults([FaultKind::RequestLost]).threads(NonZeroUsize::MIN);
+    assert_eq!(exploration.most_failures(two).sample(0..1000, 1).failures().len(), 2);
 }

@@ -196,8 +196,8 @@ fn an_effect_has_ended_for_all_while_a_thread_still_wakes_them() {
 
     impl Wake for Holds {
         fn wake(self: Arc<Self>) {
-            self.0.wake_by_ref();
             let opened = self.1.lock().unwrap().take();
+            self.0.wake_by_ref();
             let _ = opened.map(|opened| opened.recv_timeout(WORK * 500));
         }
     }

@@ -50,14 +50,17 @@ where
 
     pub(super) fn case(&self, chooser: Chooser) -> Case {
         let world = World::choosing(chooser);
-        match self.memory {
-            None => self.run_in(&world),
-            Some((probe, limit)) => {
-                let used = probe(&mut || self.run_in(&world));
-                if used > limit {
-                    world.report(Judge::Memory, format!("{used} bytes, over the limit of {limit}"));
-                }
-            }
+        let mut runs = 0;
+        let mut run = || {
+            runs += 1;
+            self.measured(&world);
+        };
+        match &self.within {
+            Some(within) => within(&mut run),
+            None => run(),
+        }
+        if runs != 1 {
+            world.report(Judge::Failed, format!("what the runs are within made {runs} runs of one"));
         }
         let mut state = world.state();
         let case = Case {
@@ -72,6 +75,18 @@ where
         drop(state);
         drop(under_way);
         case
+    }
+
+    fn measured(&self, world: &World) {
+        match self.memory {
+            None => self.run_in(world),
+            Some((probe, limit)) => {
+                let used = probe(&mut || self.run_in(world));
+                if used > limit {
+                    world.report(Judge::Memory, format!("{used} bytes, over the limit of {limit}"));
+                }
+            }
+        }
     }
 
     fn run_in(&self, world: &World) {

@@ -20,6 +20,9 @@ use crate::world::{Limits, World};
 /// The testkit has no allocator of its own; crates that count allocations by thread give such a function in a line.
 pub type AllocationProbe = fn(&mut dyn FnMut()) -> u64;
 
+/// Calls what it is given.
+type Around = Box<dyn Fn(&mut dyn FnMut()) + Sync + Send>;
+
 /// Is told how far an exploration has come.
 type Tell = Box<dyn Fn(&Progress) + Sync + Send>;
 
@@ -32,32 +35,9 @@ type Tell = Box<dyn Fn(&Progress) + Sync + Send>;
 /// goes wrong: no clock, no randomness of its own, no order of a hash map.
 ///
 /// Runs of one exploration are spread over threads; each has a world of its own and needs no runtime. A store that does, a client
-/// of HTTP for instance, finds none on those threads, not even from `#[tokio::test]`: the scenario has to enter one.
+/// of HTTP for instance, finds none on those threads, not even from `#[tokio::test]`; see [`within`](Self::within).
 ///
-/// ```
-/// use batcher_core::{BlobSink, PutMode};
-/// use batcher_testkit::{Exploration, FaultKind, MemoryStore, World};
-/// use bytes::Bytes;
-///
-/// let runtime = tokio::runtime::Runtime::new()?;
-/// let handle = runtime.handle().clone();
-/// let report = Exploration::new(move |world: World| {
-///     let handle = handle.clone();
-///     async move {
-///         let _entered = handle.enter();
-///         let store = world.store(MemoryStore::new()); // Or one that spawns tasks.
-///         tokio::spawn(async {});
-///         let _ = store.put("state", Bytes::from_static(b"1").into(), PutMode::Replace).await;
-///         Ok::<(), String>(())
-///     }
-/// })
-/// .faults([FaultKind::AckLost])
-/// .run();
-/// report.assert_clean();
-/// # Ok::<(), std::io::Error>(())
-/// ```
-///
-/// Another, with a loop as recovery has one:
+/// With a loop as recovery has one:
 ///
 /// ```
 /// use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};
@@ -133,6 +113,7 @@ pub struct Exploration<S> {
     most_failures: usize,
     limits: Limits,
     memory: Option<(AllocationProbe, u64)>,
+    within: Option<Around>,
     progress: Option<Tell>,
 }
 
@@ -165,6 +146,7 @@ where
             most_failures: 4,
             limits: Limits { polls: 200_000, calls: 5_000, time: Duration::from_secs(30 * 24 * 3600) },
             memory: None,
+            within: None,
             progress: None,
         }
     }
@@ -198,7 +180,7 @@ where
     /// The most faults in one run, all combinations of which are tried, each in a call behind those of the others. Default: 1.
     ///
     /// A fault that is not the first has one parameter where the first has several that make little difference: an effect is late by one
-    /// call or for good, one byte of a reply is missing or the bit in its middle is flipped, half of an object is left.
+    /// call or until the world is settled, one byte of a reply is missing or the bit in its middle is flipped, half of an object is left.
     pub fn depth(mut self, faults: usize) -> Self {
         self.depth = faults;
         self
@@ -225,8 +207,8 @@ where
         self
     }
 
-    /// By how many calls an effect can be late, besides coming after everything. Default: 3. Of several faults in one run this
-    /// holds for the first; the others are late by one call or for good.
+    /// By how many calls an effect can be late, besides coming when the world is [settled](World::settle). Default: 3. Of several
+    /// faults that are [combined](Self::depth) this holds for the first; the others are late by one call or until then.
     pub fn late_window(mut self, calls: u32) -> Self {
         self.late_window = calls;
         self
@@ -258,6 +240,38 @@ where
         self
     }
 
+    /// Has each run take place within this, which must call once what it is given: where a runtime has been entered, for a store
+    /// that spawns tasks or waits by the runtime's timers. Default: it is just called.
+    ///
+    /// A scenario that entered the runtime itself would leave it at its end, when late effects are still to come about and
+    /// the stores are read to be judged.
+    ///
+    /// ```
+    /// use batcher_core::{BlobSink, PutMode};
+    /// use batcher_testkit::{Exploration, FaultKind, MemoryStore, World};
+    /// use bytes::Bytes;
+    ///
+    /// let runtime = tokio::runtime::Runtime::new()?;
+    /// let handle = runtime.handle().clone();
+    /// let report = Exploration::new(|world: World| async move {
+    ///     let store = world.store(MemoryStore::new()); // Or a client of HTTP.
+    ///     let _ = store.put("state", Bytes::from_static(b"1").into(), PutMode::Replace).await;
+    ///     Ok::<(), String>(())
+    /// })
+    /// .within(move |run| {
+    ///     let _entered = handle.enter();
+    ///     run();
+    /// })
+    /// .faults([FaultKind::AckLost])
+    /// .run();
+    /// report.assert_clean();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn within(mut self, around: impl Fn(&mut dyn FnMut()) + Sync + Send + 'static) -> Self {
+        self.within = Some(Box::new(around));
+        self
+    }
+
     /// Is called now and then, from whichever thread, with how far it has come. Default: nothing is said.
     pub fn progress(mut self, progress: impl Fn(&Progress) + Sync + Send + 'static) -> Self {
         self.progress = Some(Box::new(progress));
@@ -270,8 +284,12 @@ where
     }
 
     /// Runs one case for each seed, with up to this many faults, each decided by the seed and the call it happens to:
-    /// for combinations that are too many to try them all. Faults [last](Self::lasting) and are [late](Self::late_window) as in
-    /// all other runs; [`depth`](Self::depth) and [`involving`](Self::involving) have no say.
+    /// for combinations that are too many to try them all. Faults [last](Self::lasting) as in all other runs, and all of them are
+    /// as [late](Self::late_window), and have as many parameters, as elsewhere the first; [`depth`](Self::depth) and
+    /// [`involving`](Self::involving) have no say.
+    ///
+    /// What is chosen may not come about, as where an object that is to be missing was not there:
+    /// [`cases_that_fired`](Report::cases_that_fired) counts by what did.
     pub fn sample(&self, seeds: std::ops::Range<u64>, faults: usize) -> Report {
         sample::sample(self, seeds, faults)
     }

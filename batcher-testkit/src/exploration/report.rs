@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::case::Case;
-use crate::fault::{FaultKind, FaultPlan};
+use crate::fault::{FaultKind, FaultPlan, Span};
 use crate::judge::Violation;
 use crate::world::{FiredFault, History};
 
@@ -73,6 +73,7 @@ pub struct Report {
     cases: u64,
     operations: u32,
     by_faults: Vec<u64>,
+    by_fired: Vec<u64>,
     counts: Vec<(FaultKind, FaultCount)>,
     failures: Vec<Failure>,
 }
@@ -94,6 +95,12 @@ impl Report {
     #[must_use]
     pub fn cases_of(&self, faults: usize) -> u64 {
         self.by_faults.get(faults).copied().unwrap_or_default()
+    }
+
+    /// Number of runs in which so many faults came about, however often those that last.
+    #[must_use]
+    pub fn cases_that_fired(&self, faults: usize) -> u64 {
+        self.by_fired.get(faults).copied().unwrap_or_default()
     }
 
     /// How often each kind of fault was tried.
@@ -135,7 +142,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} cases over {} store operations", self.cases, self.operations)?;
         for (faults, cases) in self.by_faults.iter().enumerate().filter(|(_, cases)| **cases > 0) {
-            writeln!(f, "  {cases:9} with {faults} faults")?;
+            let fired = self.cases_that_fired(faults);
+            writeln!(f, "  {cases:9} with {faults} faults planned, {fired:9} in which so many came about")?;
         }
         writeln!(f, "  {:32} {:>9} {:>9}", "fault", "planned", "fired")?;
         for (kind, count) in &self.counts {
@@ -155,13 +163,21 @@ pub(super) struct Tally {
     cases: u64,
     operations: u32,
     by_faults: Vec<u64>,
+    by_fired: Vec<u64>,
     kinds: Vec<FaultKind>,
     counts: HashMap<FaultKind, FaultCount>,
 }
 
 impl Tally {
     pub(super) fn new(kinds: &[FaultKind], operations: u32) -> Self {
-        Self { cases: 0, operations, by_faults: Vec::new(), kinds: kinds.to_vec(), counts: HashMap::new() }
+        Self {
+            cases: 0,
+            operations,
+            by_faults: Vec::new(),
+            by_fired: Vec::new(),
+            kinds: kinds.to_vec(),
+            counts: HashMap::new(),
+        }
     }
 
     pub(super) fn cases(&self) -> u64 {
@@ -170,10 +186,8 @@ impl Tally {
 
     pub(super) fn add(&mut self, plan: &FaultPlan, case: &Case) {
         self.cases += 1;
-        if self.by_faults.len() <= plan.len() {
-            self.by_faults.resize(plan.len() + 1, 0);
-        }
-        self.by_faults[plan.len()] += 1;
+        count(&mut self.by_faults, plan.len(), 1);
+        count(&mut self.by_fired, distinct(&case.fired).min(plan.len()), 1);
         for entry in &plan.entries {
             self.counts.entry(entry.fault.kind()).or_default().planned += 1;
         }
@@ -184,11 +198,8 @@ impl Tally {
 
     pub(super) fn merge(&mut self, other: Self) {
         self.cases += other.cases;
-        if self.by_faults.len() < other.by_faults.len() {
-            self.by_faults.resize(other.by_faults.len(), 0);
-        }
-        for (faults, cases) in other.by_faults.iter().enumerate() {
-            self.by_faults[faults] += cases;
+        for (sums, others) in [(&mut self.by_faults, other.by_faults), (&mut self.by_fired, other.by_fired)] {
+            others.into_iter().enumerate().for_each(|(faults, cases)| count(sums, faults, cases));
         }
         for (kind, count) in other.counts {
             let sum = self.counts.entry(kind).or_default();
@@ -200,7 +211,23 @@ impl Tally {
     pub(super) fn report(self, failures: Vec<Failure>) -> Report {
         let count = |kind: FaultKind| (kind, self.counts.get(&kind).copied().unwrap_or_default());
         let counts = self.kinds.iter().copied().map(count).collect();
-        let (cases, operations, by_faults) = (self.cases, self.operations, self.by_faults);
-        Report { cases, operations, by_faults, counts, failures }
+        let (cases, operations) = (self.cases, self.operations);
+        Report { cases, operations, by_faults: self.by_faults, by_fired: self.by_fired, counts, failures }
     }
+}
+
+fn count(by_number: &mut Vec<u64>, number: usize, cases: u64) {
+    if by_number.len() <= number {
+        by_number.resize(number + 1, 0);
+    }
+    by_number[number] += cases;
+}
+
+/// How many faults came about: one that lasts does so again and again.
+fn distinct(fired: &[FiredFault]) -> usize {
+    let is_new = |(index, one): &(usize, &FiredFault)| {
+        let same = |other: &FiredFault| (other.fault, other.span) == (one.fault, one.span);
+        one.span == Span::Once || !fired[..*index].iter().any(same)
+    };
+    fired.iter().enumerate().filter(is_new).count()
 }

@@ -49,7 +49,9 @@ where
                         tally.add(&case.plan, &case);
                         if !case.violations.is_empty() {
                             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                            shared.1.add(case.plan, &case.violations);
+                            if !shared.1.add(case.plan, &case.violations) {
+                                break;
+                            }
                         }
                     }
                     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +96,7 @@ fn odds(clean: &[CallRecord], kinds: &[FaultKind], faults: usize) -> Odds {
     for (odds, count) in odds.per_million.iter_mut().zip(counts) {
         // What no call of the clean run does may be done where something goes wrong: one such call, for instance.
         let calls = (shares * count).max(shares).max(1);
-        *odds = (1_250_000 * faults as u64 / calls).min(most);
+        *odds = (faults as u64).saturating_mul(1_250_000).div_euclid(calls).min(most);
     }
     odds
 }

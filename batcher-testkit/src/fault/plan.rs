@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::text::{ParseError, parse_key, write_key};
-use super::{Call, Fault, Site, Span};
+use super::{Call, CallInfo, Fault, Site, Span};
 
 /// Which calls go wrong, and how. Where several entries mean the same call, the first one counts.
 ///
@@ -131,7 +131,7 @@ impl Plan {
     }
 
     /// What goes wrong with a call, of whose operation there were `total` before on all keys.
-    pub(crate) fn fault(&mut self, site: &Site, total: u32) -> Option<(Fault, Span)> {
+    pub(crate) fn fault(&mut self, site: &Site, total: u32, info: &CallInfo) -> Option<(Fault, Span)> {
         let mut found = None;
         for (entry, lasting) in self.entries.iter().zip(&mut self.lasting) {
             let of_operation = entry.call == site.call;
@@ -142,7 +142,10 @@ impl Plan {
             let here = of_operation && counted;
             *lasting |= here && entry.span != Span::Once;
             let everywhere = entry.span == Span::Outage && site.call.is_store();
-            if here || *lasting && (of_operation || everywhere) {
+            // A write that may replace finds no name taken.
+            let about_names = matches!(entry.fault, Fault::OwnExists | Fault::PhantomExists);
+            let befalls = (info.creates || !about_names) && (of_operation || everywhere);
+            if befalls && (here || *lasting) {
                 found = found.or(Some((entry.fault, entry.span)));
             }
         }

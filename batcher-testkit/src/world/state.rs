@@ -59,7 +59,7 @@ impl Chooser {
     }
 
     fn choose(&mut self, site: &Site, total: u32, info: &CallInfo) -> Option<(Fault, Span)> {
-        let planned = self.plan.fault(site, total);
+        let planned = self.plan.fault(site, total, info);
         let chance = self.chance.as_ref().filter(|chance| self.plan.len() < chance.most);
         let (None, Some(chance)) = (planned, chance) else { return planned };
         let (fault, span) = chance.choose(site, info)?;
@@ -280,9 +280,6 @@ impl State {
         let site = Site { call, key, nth: counts[call.index()] };
         counts[call.index()] += 1;
         let chosen = self.chooser.choose(&site, total, &info);
-        // A write that may replace finds no name taken.
-        let about_names = |fault| matches!(fault, Fault::OwnExists | Fault::PhantomExists);
-        let chosen = chosen.filter(|(fault, _)| info.creates || !about_names(*fault));
         if call.is_store() {
             self.store_calls += 1;
         }
