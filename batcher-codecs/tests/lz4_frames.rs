@@ -192,6 +192,25 @@ fn other_frames_beside_ours_are_refused() {
     }
 }
 
+/// A match before the block's beginning: the decoder in C takes this one for zeros, the other refuses it.
+#[cfg(feature = "lz4-c")]
+#[test]
+fn a_registry_with_the_decoder_in_c_decodes_by_it() {
+    use batcher_codecs::{Lz4C, registry};
+    use batcher_core::CodecId;
+
+    let mut frame = encode(&Lz4::default(), &[7; 1000]);
+    // A literal, then a match of what lies one byte back.
+    let offset = 15 + 4 + 2;
+    assert_eq!(frame[offset..offset + 2], [1, 0]);
+    frame[offset] = 0;
+    let decoder =
+        |registry: batcher_core::CodecRegistry| registry.decoder(CodecId::LZ4, &[]).unwrap().unwrap();
+    assert!(decode(&*decoder(registry()), &frame, 1000).is_err());
+    let c = decoder(registry().with(Lz4C::default()));
+    assert_eq!(decode(&*c, &frame, 1000).unwrap()[..2], [7, 0]);
+}
+
 #[test]
 fn packed_blocks_are_not_raw() {
     for codec in packing() {
