@@ -7,13 +7,15 @@
     reason = "tests fail by panicking"
 )]
 
+mod at_once;
 mod scenario;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 
+use at_once::AtOnce;
 use batcher_codecs::{Lz4, Zstd, registry};
 use batcher_core::{
     BatchReader, Batcher, BatcherBuilder, Codec, CodecError, CodecId, CodecRegistry, ConfigError, Executor,
@@ -21,7 +23,6 @@ use batcher_core::{
 };
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryStreamExt};
 
 type Builder = BatcherBuilder<Zstd, MemoryStore>;
@@ -228,28 +229,6 @@ fn a_training_job_that_is_dropped_leaves_plain_frames() {
     assert!(store.object(&report.receipts[0].object).unwrap() == plain);
 }
 
-/// Polls a future as soon as it is woken, in the midst of whatever woke it.
-struct AtOnce<T>(Mutex<Result<T, BoxFuture<'static, T>>>);
-
-impl<T: Send + 'static> AtOnce<T> {
-    fn poll(self: &Arc<Self>) {
-        // Where it is being polled already, it will be again.
-        let Ok(mut state) = self.0.try_lock() else { return };
-        let Err(future) = &mut *state else { return };
-        if let Poll::Ready(result) =
-            future.as_mut().poll(&mut Context::from_waker(&Waker::from(self.clone())))
-        {
-            *state = Ok(result);
-        }
-    }
-}
-
-impl<T: Send + 'static> Wake for AtOnce<T> {
-    fn wake(self: Arc<Self>) {
-        self.poll();
-    }
-}
-
 /// A flush that learns of the dictionary before the blocks do.
 #[test]
 fn no_block_is_compressed_before_it_has_its_dictionary() {
@@ -261,15 +240,13 @@ fn no_block_is_compressed_before_it_has_its_dictionary() {
         batcher.add(key, blob.clone()).unwrap();
     }
     let flush = async move { batcher.flush(1).await }.boxed();
-    let flush = Arc::new(AtOnce(Mutex::new(Err(flush))));
+    let flush = AtOnce::new(flush);
     for _ in 0..100 {
         flush.poll();
         later.take().into_iter().for_each(|job| job());
     }
-    let object = match &*flush.0.lock().unwrap() {
-        Ok(report) => store.object(&report.as_ref().unwrap().receipts[0].object).unwrap(),
-        Err(_) => panic!("it waits for nothing"),
-    };
+    let report = flush.output().expect("it waits for nothing").unwrap();
+    let object = store.object(&report.receipts[0].object).unwrap();
     assert!(object == bytes(&blobs, |builder| builder.dictionary(512)));
 }
 

@@ -8,12 +8,15 @@
     reason = "tests fail by panicking"
 )]
 
+mod at_once;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
+use at_once::AtOnce;
 use batcher_codecs::{Lz4, registry};
 use batcher_core::{
     BatchReader, Batcher, BatcherBuilder, Codec, CodecError, CodecId, Executor, FlushError, FlushErrorKind,
@@ -200,6 +203,37 @@ fn a_dropped_job_is_no_failure_while_another_one_waits() {
         let report = driven(flush, &later, Vec::new()).await.unwrap();
         assert_eq!(read(&memory, &report).await.len(), 2);
     });
+}
+
+/// Runs jobs later, until it is shut down.
+#[derive(Clone, Debug, Default)]
+struct Ends(Later, Arc<AtomicBool>);
+
+impl Executor for Ends {
+    fn execute(&self, job: Job) {
+        if !self.1.load(Ordering::Relaxed) {
+            self.0.execute(job);
+        }
+    }
+}
+
+/// A job that has failed is not over yet when the flush that it wakes has already been called again, and its job dropped.
+#[test]
+fn a_job_that_is_dropped_while_the_one_before_ends_is_told() {
+    let ends = Ends::default();
+    let builder = Batcher::builder(FailsOnce::default(), MemoryStore::new());
+    let mut batcher = builder.executor(ends.clone()).build().unwrap();
+    batcher.add("long", LONG).unwrap();
+    let end = Arc::clone(&ends.1);
+    let flush = AtOnce::new(Box::pin(async move {
+        batcher.flush(1).await.unwrap_err();
+        end.store(true, Ordering::Relaxed);
+        batcher.flush(1).await
+    }));
+    flush.poll();
+    run(ends.0.take());
+    let error = flush.output().expect("it waits for nothing").unwrap_err();
+    assert!(matches!(error.kind(), FlushErrorKind::Encode(CodecError::Abandoned)));
 }
 
 #[test]

@@ -146,6 +146,16 @@ fn cases_are_counted_by_what_was_chosen_and_by_what_came_about() {
     // However often one that lasts comes about.
     let report = Exploration::new(run).faults([FaultKind::RequestLost]).lasting(true).run();
     assert_eq!([0, 1, 2].map(|faults| report.cases_that_fired(faults)), [1, report.cases() - 1, 0]);
+
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let _ = store.size("o").await;
+        let _ = store.read("o", ReadRange::Suffix(9)).await;
+        Ok::<(), String>(())
+    };
+    // The same fault in all calls of one operation, and in all of another.
+    let report = Exploration::new(run).faults([FaultKind::RequestLost]).lasting(true).depth(2).run();
+    assert_eq!(report.cases_that_fired(2), report.cases_of(2));
 }
 
 #[test]

@@ -69,12 +69,42 @@ pub(crate) enum Caller {
 #[derive(Debug)]
 pub(crate) struct Block {
     len: usize,
-    state: Mutex<State>,
+    slot: Mutex<Slot>,
     done: AtomicWaker,
-    /// Jobs that are to encode it and are not over.
-    jobs: AtomicUsize,
     /// Set before the block is handed to the executor, where there is one.
     dictionary: OnceLock<Arc<Dictionary>>,
+}
+
+/// How far a block is, and how many jobs there are that may encode it: where none is left, it is not waited for.
+#[derive(Debug)]
+struct Slot {
+    state: State,
+    jobs: usize,
+}
+
+impl Slot {
+    /// Replaces the state by what `next` makes of it.
+    fn change<T>(&mut self, next: impl FnOnce(State) -> (State, T)) -> T {
+        let (changed, result) = next(std::mem::replace(&mut self.state, State::Running));
+        self.state = changed;
+        result
+    }
+
+    /// Has it encoded again where that has failed; whether it had.
+    fn renew(&mut self) -> bool {
+        self.change(|state| match state {
+            State::Failed(raw, _) => (State::Raw(raw), true),
+            other => (other, false),
+        })
+    }
+
+    /// Leaves it to the next flush where nobody has begun to encode it; whether nobody had.
+    fn abandon(&mut self) -> bool {
+        self.change(|state| match state {
+            State::Raw(raw) => (State::Failed(raw, CodecError::Abandoned), true),
+            other => (other, false),
+        })
+    }
 }
 
 /// What all blocks of a batcher need in order to be encoded.
@@ -102,9 +132,8 @@ impl Block {
         let len = raw.bytes().len();
         Arc::new(Self {
             len,
-            state: Mutex::new(State::Raw(raw)),
+            slot: Mutex::new(Slot { state: State::Raw(raw), jobs: 0 }),
             done: AtomicWaker::new(),
-            jobs: AtomicUsize::new(0),
             dictionary: OnceLock::new(),
         })
     }
@@ -114,20 +143,26 @@ impl Block {
         self.len
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands the block to the executor.
     pub(crate) fn submit(self: &Arc<Self>, from: Caller, encoding: &Arc<Encoding>) {
+        self.slot().jobs += 1;
+        self.hand_over(from, encoding);
+    }
+
+    /// Hands over the job that was counted before.
+    fn hand_over(self: &Arc<Self>, from: Caller, encoding: &Arc<Encoding>) {
         // Slices of the caller's blobs can wait in any number, copies cannot.
-        let copied = match &*self.state() {
+        let copied = match &self.slot().state {
             State::Raw(RawBlock::Copied(_)) => self.len,
             _ => 0,
         };
         let helps = from == Caller::Helps && copied > 0 && encoding.backlog.is_full();
         encoding.backlog.grow(copied);
-        let mut job = EncodeJob::new(Arc::clone(self), Arc::clone(encoding), copied);
+        let mut job = EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied };
         if helps {
             job.run();
             return;
@@ -149,40 +184,32 @@ impl Block {
         self.submit(from, encoding);
     }
 
-    /// Leaves the block to the next flush, as its job was dropped.
+    /// Leaves the block to the next flush, as there will be no job.
     pub(crate) fn abandon(&self) {
-        self.change(|state| match state {
-            State::Raw(raw) => (State::Failed(raw, CodecError::Abandoned), ()),
-            other => (other, ()),
-        });
-        self.done.wake();
+        let abandoned = self.slot().abandon();
+        if abandoned {
+            self.done.wake();
+        }
     }
 
     /// Hands the block to the executor again where it has failed.
     pub(crate) fn retry(self: &Arc<Self>, encoding: &Arc<Encoding>) {
-        if self.change(|state| match state {
-            State::Failed(raw, _) => (State::Raw(raw), true),
-            other => (other, false),
-        }) {
-            self.submit(Caller::DoesNotHelp, encoding);
+        let mut slot = self.slot();
+        if slot.renew() {
+            // At once: the last of earlier jobs may be dropped at this moment.
+            slot.jobs += 1;
+            drop(slot);
+            self.hand_over(Caller::DoesNotHelp, encoding);
         }
     }
 
     /// Encodes the block here where no job has begun to, or where it has failed.
     pub(crate) fn help(self: &Arc<Self>, encoding: &Arc<Encoding>) {
-        self.change(|state| match state {
-            State::Failed(raw, _) => (State::Raw(raw), ()),
-            other => (other, ()),
-        });
-        EncodeJob::new(Arc::clone(self), Arc::clone(encoding), 0).run();
-    }
-
-    /// Replaces the state by what `next` makes of it.
-    fn change<T>(&self, next: impl FnOnce(State) -> (State, T)) -> T {
-        let mut state = self.state();
-        let (changed, result) = next(std::mem::replace(&mut *state, State::Running));
-        *state = changed;
-        result
+        let mut slot = self.slot();
+        slot.renew();
+        slot.jobs += 1;
+        drop(slot);
+        EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied: 0 }.run();
     }
 
     /// Ready once the block is encoded or has failed.
@@ -193,7 +220,7 @@ impl Block {
 
     /// What has come of it. An error is given away once.
     pub(crate) fn outcome(&self) -> Option<Result<EncodedBlock, CodecError>> {
-        match &mut *self.state() {
+        match &mut self.slot().state {
             State::Raw(_) | State::Running | State::Released => None,
             State::Encoded(encoded) => Some(Ok(encoded.clone())),
             State::Failed(_, error) => Some(Err(std::mem::replace(error, CodecError::Abandoned))),
@@ -202,8 +229,8 @@ impl Block {
 
     /// Lets go of the block, and takes what it held off the account.
     pub(crate) fn release(&self, encoding: &Encoding) {
-        let mut state = self.state();
-        let held = match std::mem::replace(&mut *state, State::Released) {
+        let mut slot = self.slot();
+        let held = match std::mem::replace(&mut slot.state, State::Released) {
             State::Encoded(encoded) => encoded.frame.len(),
             State::Raw(_) | State::Running | State::Failed(..) => self.len,
             State::Released => 0,
@@ -212,34 +239,27 @@ impl Block {
     }
 }
 
-/// Encodes one block; says so if it is dropped before it ran.
+/// Encodes one block, where it has been counted among the block's jobs; says so if it was the last and nobody has.
 #[derive(Debug)]
-pub(crate) struct EncodeJob {
+struct EncodeJob {
     block: Arc<Block>,
     encoding: Arc<Encoding>,
     /// Bytes by which it counts as backlog.
     copied: usize,
-    ran: bool,
 }
 
 impl EncodeJob {
-    fn new(block: Arc<Block>, encoding: Arc<Encoding>, copied: usize) -> Self {
-        block.jobs.fetch_add(1, Ordering::AcqRel);
-        Self { block, encoding, copied, ran: false }
-    }
-
     fn run(&mut self) {
-        self.ran = true;
-        let raw = self.block.change(|state| match state {
+        let raw = self.block.slot().change(|state| match state {
             State::Raw(raw) => (State::Running, Some(raw)),
             other => (other, None),
         });
         let Some(raw) = raw else { return };
         let encoded =
             catch_unwind(AssertUnwindSafe(|| self.encode(raw.bytes()))).unwrap_or(Err(CodecError::Panicked));
-        let mut state = self.block.state();
+        let mut slot = self.block.slot();
         let next = match encoded {
-            _ if matches!(*state, State::Released) => State::Released,
+            _ if matches!(slot.state, State::Released) => State::Released,
             Ok(encoded) => {
                 // In this order, so that the account is never short of what is held.
                 self.encoding.held.fetch_add(encoded.frame.len(), Ordering::Relaxed);
@@ -251,8 +271,8 @@ impl EncodeJob {
             }
             Err(error) => State::Failed(raw, error),
         };
-        *state = next;
-        drop(state);
+        slot.state = next;
+        drop(slot);
         self.block.done.wake();
     }
 
@@ -280,10 +300,13 @@ impl EncodeJob {
 impl Drop for EncodeJob {
     fn drop(&mut self) {
         self.encoding.backlog.shrink(self.copied);
-        // Another may still do it.
-        let is_last = self.block.jobs.fetch_sub(1, Ordering::AcqRel) == 1;
-        if is_last && !self.ran {
-            self.block.abandon();
+        let abandoned = {
+            let mut slot = self.block.slot();
+            slot.jobs -= 1;
+            slot.jobs == 0 && slot.abandon()
+        };
+        if abandoned {
+            self.block.done.wake();
         }
     }
 }

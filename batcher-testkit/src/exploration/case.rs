@@ -22,6 +22,23 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// What has come of a world, in which nothing is under way any longer.
+    fn of(world: &World) -> Self {
+        let mut state = world.state();
+        let case = Self {
+            store_calls: state.store_calls,
+            fired: std::mem::take(&mut state.fired),
+            armed: std::mem::take(&mut state.armed),
+            violations: std::mem::take(&mut state.violations),
+            history: state.take_history(),
+            plan: state.take_faults(),
+        };
+        let under_way = state.end();
+        drop(state);
+        drop(under_way);
+        case
+    }
+
     pub(super) fn into_report(self) -> CaseReport {
         CaseReport { violations: self.violations, fired: self.fired, history: self.history }
     }
@@ -49,32 +66,26 @@ where
     }
 
     pub(super) fn case(&self, chooser: Chooser) -> Case {
-        let world = World::choosing(chooser);
-        let mut runs = 0;
-        let mut run = || {
-            runs += 1;
-            self.measured(&world);
-        };
+        // Within are all of the world's beginning, end and drop: a store may need a runtime for each.
+        let (mut chooser, mut cases) = (Some(chooser), Vec::new());
+        let mut run = || cases.push(self.judged(chooser.take().unwrap_or_default()));
         match &self.within {
             Some(within) => within(&mut run),
             None => run(),
         }
+        let runs = cases.len();
+        let mut case = cases.into_iter().next().unwrap_or_else(|| Case::of(&World::default()));
         if runs != 1 {
-            world.report(Judge::Failed, format!("what the runs are within made {runs} runs of one"));
+            let message = format!("what the runs are within made {runs} runs of one");
+            case.violations.push(Violation { judge: Judge::Failed, message });
         }
-        let mut state = world.state();
-        let case = Case {
-            store_calls: state.store_calls,
-            fired: std::mem::take(&mut state.fired),
-            armed: std::mem::take(&mut state.armed),
-            violations: std::mem::take(&mut state.violations),
-            history: state.take_history(),
-            plan: state.take_faults(),
-        };
-        let under_way = state.end();
-        drop(state);
-        drop(under_way);
         case
+    }
+
+    fn judged(&self, chooser: Chooser) -> Case {
+        let world = World::choosing(chooser);
+        self.measured(&world);
+        Case::of(&world)
     }
 
     fn measured(&self, world: &World) {

@@ -226,7 +226,10 @@ fn count(by_number: &mut Vec<u64>, number: usize, cases: u64) {
 /// How many faults came about: one that lasts does so again and again.
 fn distinct(fired: &[FiredFault]) -> usize {
     let is_new = |(index, one): &(usize, &FiredFault)| {
-        let same = |other: &FiredFault| (other.fault, other.span) == (one.fault, one.span);
+        let same = |other: &FiredFault| {
+            let same_calls = one.span == Span::Outage || other.site.call == one.site.call;
+            (other.fault, other.span) == (one.fault, one.span) && same_calls
+        };
         one.span == Span::Once || !fired[..*index].iter().any(same)
     };
     fired.iter().enumerate().filter(is_new).count()

@@ -25,10 +25,17 @@ impl Attendants {
         }
     }
 
-    /// Wakes all but the one who knows already.
-    fn tell(&self, but: &Waker) {
-        let others: Vec<Waker> = self.wakers().extract_if(.., |waker| !waker.will_wake(but)).collect();
+    /// Wakes all but the one who knows already, who is kept where it waits for more.
+    fn tell(&self, but: &Waker, waits: bool) {
+        let mut others: Vec<Waker> =
+            self.wakers().extract_if(.., |waker| !waits || !waker.will_wake(but)).collect();
+        others.retain(|waker| !waker.will_wake(but));
         others.into_iter().for_each(Waker::wake);
+    }
+
+    /// Nobody will be woken any longer: whose wakers they were may hold the world.
+    pub(crate) fn take(&self) -> Vec<Waker> {
+        std::mem::take(&mut *self.wakers())
     }
 }
 
@@ -157,6 +164,7 @@ impl Attending<'_> {
 impl Drop for Attending<'_> {
     fn drop(&mut self) {
         let mut state = self.world.state();
+        let waits = !(self.left.is_empty() && self.effects.is_empty());
         // After a panic, what had not been polled is left as it was.
         let left = std::mem::take(&mut self.left).into_iter().chain(std::mem::take(&mut self.effects));
         let refused = state.keep(left);
@@ -165,7 +173,7 @@ impl Drop for Attending<'_> {
         drop(refused);
         waiting.into_iter().for_each(Waker::wake);
         if self.ended {
-            self.attendants.tell(self.waker);
+            self.attendants.tell(self.waker, waits);
         }
         // Only now has everybody been woken who has to be, and time may move on.
         let mut state = self.world.state();

@@ -367,7 +367,7 @@ impl State {
     /// What is under way holds the world; without this a world whose case has ended would hold itself.
     pub(crate) fn end(&mut self) -> impl Sized + use<> {
         self.ended = true;
-        (std::mem::take(&mut self.detached), std::mem::take(&mut self.late_jobs))
+        (std::mem::take(&mut self.detached), std::mem::take(&mut self.late_jobs), self.attendants.take())
     }
 
     /// A process has died: nobody is left who could end its uploads, and those of processes within it.

@@ -1,0 +1,44 @@
+//! A future that goes on in the midst of whatever wakes it, before that has done the rest of its work.
+
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_util::future::BoxFuture;
+
+/// Polls a future as soon as it is woken.
+pub(crate) struct AtOnce<T>(Mutex<State<T>>);
+
+enum State<T> {
+    Pending(BoxFuture<'static, T>),
+    Ready(Option<T>),
+}
+
+impl<T: Send + 'static> AtOnce<T> {
+    pub(crate) fn new(future: BoxFuture<'static, T>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State::Pending(future))))
+    }
+
+    pub(crate) fn poll(self: &Arc<Self>) {
+        // Where it is being polled already, it will be again.
+        let Ok(mut state) = self.0.try_lock() else { return };
+        let State::Pending(future) = &mut *state else { return };
+        let waker = Waker::from(Arc::clone(self));
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            *state = State::Ready(Some(output));
+        }
+    }
+
+    /// What came of it, once.
+    pub(crate) fn output(&self) -> Option<T> {
+        match &mut *self.0.lock().unwrap() {
+            State::Ready(output) => output.take(),
+            State::Pending(_) => None,
+        }
+    }
+}
+
+impl<T: Send + 'static> Wake for AtOnce<T> {
+    fn wake(self: Arc<Self>) {
+        self.poll();
+    }
+}
