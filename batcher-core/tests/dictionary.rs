@@ -7,7 +7,6 @@
     reason = "tests fail by panicking"
 )]
 
-mod at_once;
 mod scenario;
 
 use std::collections::BTreeMap;
@@ -15,7 +14,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 
-use at_once::AtOnce;
 use batcher_codecs::{Lz4, Zstd, registry};
 use batcher_core::{
     BatchReader, Batcher, BatcherBuilder, Codec, CodecError, CodecId, CodecRegistry, ConfigError, Executor,
@@ -227,27 +225,6 @@ fn a_training_job_that_is_dropped_leaves_plain_frames() {
     };
     drop(flush);
     assert!(store.object(&report.receipts[0].object).unwrap() == plain);
-}
-
-/// A flush that learns of the dictionary before the blocks do.
-#[test]
-fn no_block_is_compressed_before_it_has_its_dictionary() {
-    let blobs = json(3000);
-    let (later, store) = (Later::default(), MemoryStore::new());
-    let mut batcher =
-        builder(&store).dictionary(512).backlog(1 << 20).executor(later.clone()).build().unwrap();
-    for (key, blob) in &blobs {
-        batcher.add(key, blob.clone()).unwrap();
-    }
-    let flush = async move { batcher.flush(1).await }.boxed();
-    let flush = AtOnce::new(flush);
-    for _ in 0..100 {
-        flush.poll();
-        later.take().into_iter().for_each(|job| job());
-    }
-    let report = flush.output().expect("it waits for nothing").unwrap();
-    let object = store.object(&report.receipts[0].object).unwrap();
-    assert!(object == bytes(&blobs, |builder| builder.dictionary(512)));
 }
 
 /// What waits for a dictionary is bounded: whoever adds more trains it.

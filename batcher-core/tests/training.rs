@@ -7,13 +7,16 @@
     reason = "tests fail by panicking"
 )]
 
+mod at_once;
+
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use batcher_codecs::Raw;
-use batcher_core::{Batcher, Codec, CodecError, CodecId, Executor, Job};
+use at_once::AtOnce;
+use batcher_codecs::{Raw, Zstd};
+use batcher_core::{Batcher, Codec, CodecError, CodecId, Executor, Inline, Job};
 use batcher_testkit::{MemoryStore, block_on};
 
 /// Remembers how much it was to train from, and how long the dictionary was allowed to be; makes none.
@@ -136,4 +139,34 @@ fn whoever_adds_faster_than_others_train_does_it_and_a_flush_does_not() {
     }
     assert_eq!(codec.all(), [(3200, 100)]);
     assert!(!is_pending(handle.ready()));
+}
+
+/// A flush that learns of the dictionary before the blocks do.
+#[test]
+fn no_block_is_compressed_before_it_has_its_dictionary() {
+    let batcher = |store: &MemoryStore, dictionary, executor: Arc<dyn Executor>| {
+        let builder = Batcher::builder(Zstd::default(), store.clone()).block_len(1000).backlog(1 << 20);
+        let batcher = builder.dictionary(dictionary).executor(executor).build().unwrap();
+        for number in 0..3000_u64 {
+            let blob = format!(r#"{{"customer":{},"currency":"EUR","window":"2024-05-01"}}"#, number * 7919);
+            batcher.handle().add(&format!("{number:06}"), blob).unwrap();
+        }
+        batcher
+    };
+    let objects = [0, 512].map(|dictionary| {
+        let store = MemoryStore::new();
+        let report = block_on(batcher(&store, dictionary, Arc::new(Inline)).flush(1)).unwrap();
+        store.object(&report.receipts[0].object).unwrap()
+    });
+    assert!(objects[1].len() < objects[0].len());
+
+    let (later, store) = (Later::default(), MemoryStore::new());
+    let mut batcher = batcher(&store, 512, Arc::new(later.clone()));
+    let flush = AtOnce::new(Box::pin(async move { batcher.flush(1).await }));
+    for _ in 0..100 {
+        flush.poll();
+        later.take().into_iter().for_each(|job| job());
+    }
+    let report = flush.output().expect("it waits for nothing").unwrap();
+    assert!(store.object(&report.receipts[0].object).unwrap() == objects[1]);
 }
