@@ -192,7 +192,7 @@ fn other_frames_beside_ours_are_refused() {
     }
 }
 
-/// A match before the block's beginning: the decoder in C takes this one for zeros, the other refuses it.
+/// A match of what lies no bytes back is none: the decoder in C takes it for zeros, the other refuses it.
 #[cfg(feature = "lz4-c")]
 #[test]
 fn a_registry_with_the_decoder_in_c_decodes_by_it() {

@@ -141,13 +141,15 @@ fn a_short_last_block_waits_for_no_job() {
     });
 }
 
-/// As a pool that is shut down.
-#[derive(Debug)]
-struct Drops;
+/// Runs jobs later, until it is shut down.
+#[derive(Clone, Debug, Default)]
+struct Ends(Later, Arc<AtomicBool>);
 
-impl Executor for Drops {
+impl Executor for Ends {
     fn execute(&self, job: Job) {
-        drop(job);
+        if !self.1.load(Ordering::Relaxed) {
+            self.0.execute(job);
+        }
     }
 }
 
@@ -155,7 +157,9 @@ impl Executor for Drops {
 fn a_short_last_block_needs_no_executor() {
     block_on(async {
         let memory = MemoryStore::new();
-        let mut batcher = Batcher::builder(Lz4::default(), memory.clone()).executor(Drops).build().unwrap();
+        let ends = Ends::default();
+        ends.1.store(true, Ordering::Relaxed);
+        let mut batcher = Batcher::builder(Lz4::default(), memory.clone()).executor(ends).build().unwrap();
         batcher.add("short", "blob").unwrap();
         let report = batcher.flush(1).await.unwrap();
         assert_eq!(read(&memory, &report).await["short"], "blob");
@@ -203,18 +207,6 @@ fn a_dropped_job_is_no_failure_while_another_one_waits() {
         let report = driven(flush, &later, Vec::new()).await.unwrap();
         assert_eq!(read(&memory, &report).await.len(), 2);
     });
-}
-
-/// Runs jobs later, until it is shut down.
-#[derive(Clone, Debug, Default)]
-struct Ends(Later, Arc<AtomicBool>);
-
-impl Executor for Ends {
-    fn execute(&self, job: Job) {
-        if !self.1.load(Ordering::Relaxed) {
-            self.0.execute(job);
-        }
-    }
 }
 
 /// A job that has failed is not over yet when the flush that it wakes has already been called again, and its job dropped.

@@ -22,7 +22,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// What has come of a world, in which nothing is under way any longer.
+    /// Ends a world, and says what has come of it.
     fn of(world: &World) -> Self {
         let mut state = world.state();
         let case = Self {
