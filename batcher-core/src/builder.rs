@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use futures_util::task::AtomicWaker;
 use thiserror::Error;
 
-use crate::batch::{Backlog, Buffers, Encoding, Intake, SampleLimits, Segments, SpareRuns};
+use crate::batch::{Backlog, Buffers, Encoding, Intake, SampleLimits, Segments, SpareRuns, Waiter};
 use crate::delivery::DeliveryConfig;
 use crate::{
     BatchId, Batcher, BlobStore, Codec, CodecId, Executor, Inline, MAX_BLOCK_LEN, MAX_CODEC_PARAMS,
@@ -219,7 +218,7 @@ impl<C: Codec + 'static, S: BlobStore> BatcherBuilder<C, S> {
             frames: Segments::new(self.idle_memory),
             spare_runs: SpareRuns::new(self.idle_memory),
             backlog: Backlog::new(backlog),
-            closed_block: AtomicWaker::new(),
+            closed_block: Waiter::default(),
             held: AtomicUsize::new(0),
         });
         let sample = SampleLimits { dictionary_len: self.dictionary_len, block_len: self.block_len };

@@ -12,6 +12,9 @@ pub type Job = Box<dyn FnOnce() + Send + 'static>;
 /// A job may be run at once, later, on any thread, or be dropped without being run; the batcher notices a dropped
 /// job and keeps its data. Jobs do not wait for jobs that have not begun, so any pool with at least one thread makes
 /// progress.
+///
+/// A job holds what it works with, this executor included. So an executor is not dropped while it keeps jobs, and the last to
+/// let go of it may be one of its own threads, for which its `Drop` must not wait.
 pub trait Executor: fmt::Debug + Send + Sync {
     /// Takes a job to be run.
     fn execute(&self, job: Job);

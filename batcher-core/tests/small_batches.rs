@@ -9,11 +9,11 @@
 )]
 
 mod at_once;
+mod later;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use at_once::AtOnce;
@@ -25,34 +25,7 @@ use batcher_core::{
 use batcher_testkit::{MemoryStore, block_on};
 use bytes::Bytes;
 use futures_util::{TryStreamExt, poll};
-
-/// Keeps jobs until it is told to run or to drop them.
-#[derive(Clone, Default)]
-struct Later(Arc<Mutex<Vec<Job>>>);
-
-impl fmt::Debug for Later {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Later")
-    }
-}
-
-impl Executor for Later {
-    fn execute(&self, job: Job) {
-        self.0.lock().unwrap().push(job);
-    }
-}
-
-impl Later {
-    fn take(&self) -> Vec<Job> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-}
-
-fn run(jobs: Vec<Job>) {
-    for job in jobs {
-        job();
-    }
-}
+use later::{Later, run};
 
 /// Longer than what a flush compresses itself.
 const LONG: &[u8] = &[7; 20_000];

@@ -8,8 +8,8 @@
 )]
 
 mod at_once;
+mod later;
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
@@ -18,6 +18,7 @@ use at_once::AtOnce;
 use batcher_codecs::{Raw, Zstd};
 use batcher_core::{Batcher, Codec, CodecError, CodecId, Executor, Inline, Job};
 use batcher_testkit::{MemoryStore, block_on};
+use later::{Later, run};
 
 /// Remembers how much it was to train from, and how long the dictionary was allowed to be; makes none.
 #[derive(Clone, Debug, Default)]
@@ -42,31 +43,17 @@ impl Codec for Trained {
     }
 }
 
-/// Keeps jobs until it is told to run them.
-#[derive(Clone, Default)]
-struct Later(Arc<Mutex<Vec<Job>>>);
-
-impl fmt::Debug for Later {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Later")
-    }
-}
-
-impl Executor for Later {
-    fn execute(&self, job: Job) {
-        self.0.lock().unwrap().push(job);
-    }
-}
-
-impl Later {
-    fn take(&self) -> Vec<Job> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-}
-
 impl Trained {
     fn all(&self) -> Vec<(usize, usize)> {
         self.0.lock().unwrap().clone()
+    }
+}
+
+/// Runs jobs, and those that come of them.
+fn run_all(mut jobs: Vec<Job>, later: &Later) {
+    while !jobs.is_empty() {
+        run(jobs);
+        jobs = later.take();
     }
 }
 
@@ -112,16 +99,17 @@ fn whoever_adds_faster_than_others_train_does_it_and_a_flush_does_not() {
         for _ in 0..8 {
             handle.add("key", vec![0; 400]).unwrap();
         }
-        assert_eq!(later.0.lock().unwrap().len(), 1, "the training");
-        (codec, later, batcher, handle)
+        let training = later.take();
+        assert_eq!(training.len(), 1);
+        (codec, later, training, batcher, handle)
     };
-    let (codec, _, _batcher, handle) = set_up();
+    let (codec, _later, _training, _batcher, handle) = set_up();
     for _ in 0..9 {
         handle.add("key", vec![0; 400]).unwrap();
     }
     assert_eq!(codec.all(), [(3200, 100)]);
 
-    let (codec, later, mut batcher, handle) = set_up();
+    let (codec, later, training, mut batcher, handle) = set_up();
     let handles = [batcher.handle(), batcher.handle(), batcher.handle()];
     for handle in &handles {
         handle.add("key", vec![0; 600]).unwrap();
@@ -130,13 +118,7 @@ fn whoever_adds_faster_than_others_train_does_it_and_a_flush_does_not() {
     assert_eq!(codec.all(), []);
     // What waits for the dictionary is backlog, until it is there and compressed.
     assert!(is_pending(handle.ready()));
-    loop {
-        let jobs = later.take();
-        if jobs.is_empty() {
-            break;
-        }
-        jobs.into_iter().for_each(|job| job());
-    }
+    run_all(training, &later);
     assert_eq!(codec.all(), [(3200, 100)]);
     assert!(!is_pending(handle.ready()));
 }
@@ -163,10 +145,8 @@ fn no_block_is_compressed_before_it_has_its_dictionary() {
     let (later, store) = (Later::default(), MemoryStore::new());
     let mut batcher = batcher(&store, 512, Arc::new(later.clone()));
     let flush = AtOnce::new(Box::pin(async move { batcher.flush(1).await }));
-    for _ in 0..100 {
-        flush.poll();
-        later.take().into_iter().for_each(|job| job());
-    }
-    let report = flush.output().expect("it waits for nothing").unwrap();
+    flush.poll();
+    run_all(later.take(), &later);
+    let report = flush.output().expect("it is woken, and waits for nothing").unwrap();
     assert!(store.object(&report.receipts[0].object).unwrap() == objects[1]);
 }

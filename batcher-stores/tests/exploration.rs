@@ -15,6 +15,7 @@ mod codec;
 #[path = "../../batcher-core/tests/exploration/engine.rs"]
 mod engine;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use batcher_stores::{LocalStore, ObjectStoreSink};
 use batcher_testkit::{Exploration, FaultKind, MemoryStore, Report, World};
 use bridge::Bridge;
 use engine::{Engine, Opened};
+use tempfile::TempDir;
 
 /// What an engine without adaptors and with one put an object does not get to see.
 const OUT_OF_REACH: [FaultKind; 2] = [FaultKind::Oversleeps, FaultKind::ClockJumps];
@@ -46,6 +48,7 @@ fn explore_in(
         .within(move |run| {
             let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
             run();
+            DIRECTORY.take();
         })
         .limits(2_000, Duration::from_secs(7 * 24 * 3600))
         .without(OUT_OF_REACH)
@@ -79,18 +82,17 @@ fn faults_over_sink(world: World) -> Opened {
     })
 }
 
-fn directory() -> &'static std::path::Path {
-    static DIRECTORY: std::sync::OnceLock<tempfile::TempDir> = std::sync::OnceLock::new();
-    DIRECTORY.get_or_init(|| tempfile::tempdir().unwrap()).path()
+thread_local! {
+    /// That of the case that runs on this thread; it goes with the case.
+    static DIRECTORY: RefCell<Option<TempDir>> = const { RefCell::new(None) };
 }
 
 /// A durable directory of its own for each case.
 fn faults_over_directory(world: World) -> Opened {
-    static CASES: AtomicUsize = AtomicUsize::new(0);
     Box::pin(async move {
-        let case = CASES.fetch_add(1, Ordering::Relaxed);
-        let local =
-            LocalStore::create(directory().join(case.to_string())).map_err(|error| error.to_string())?;
+        let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let local = LocalStore::create(directory.path().join("store")).map_err(|error| error.to_string())?;
+        assert!(DIRECTORY.replace(Some(directory)).is_none(), "one store for each case");
         let store = world.store(local);
         world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
         Ok(Arc::new(store) as engine::Store)
@@ -169,5 +171,16 @@ fn every_pair_of_faults_over_a_durable_directory() {
         let engine = Engine { mode, in_parts, epochs: 1, open: faults_over_directory, ..Engine::default() };
         let start = Instant::now();
         clean(&explore(&engine).faults(OF_DURABILITY).depth(2).run(), start);
+    }
+}
+
+/// All kinds, and not only those of durability: more cases than the gate has time for.
+#[test]
+#[ignore = "takes minutes, and writes to the disk all the while"]
+fn every_pair_of_all_kinds_over_a_durable_directory() {
+    for (mode, in_parts) in WAYS {
+        let engine = Engine { mode, in_parts, epochs: 1, open: faults_over_directory, ..Engine::default() };
+        let start = Instant::now();
+        clean(&explore(&engine).depth(2).run(), start);
     }
 }

@@ -136,6 +136,15 @@ fn every_pair_of_faults() {
 }
 
 #[test]
+#[ignore = "takes a quarter of an hour"]
+fn every_pair_of_faults_that_last() {
+    let start = Instant::now();
+    let report = Exploration::new(scenario).faults(KINDS).lasting(true).depth(2).run();
+    println!("{report}  in {:?}", start.elapsed());
+    report.assert_clean();
+}
+
+#[test]
 fn every_fault_that_lasts_and_damage() {
     let report = Exploration::new(scenario).faults(KINDS).lasting(true).run();
     report.assert_clean();

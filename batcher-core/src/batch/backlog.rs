@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::waiter::wake;
+
 /// Bytes of blocks that were copied together and are not yet compressed. Slices of the caller's own blobs do not count:
 /// they take no memory besides.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ impl Backlog {
         let before = self.waiting.fetch_sub(bytes, Ordering::SeqCst);
         if before >= self.limit && before - bytes < self.limit {
             let wakers = std::mem::take(&mut *self.wakers.lock().unwrap_or_else(PoisonError::into_inner));
-            wakers.into_iter().for_each(Waker::wake);
+            wakers.into_iter().for_each(wake);
         }
     }
 
@@ -40,7 +42,11 @@ impl Backlog {
         if !self.is_full() {
             return Poll::Ready(());
         }
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(context.waker().clone());
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            wakers.push(context.waker().clone());
+        }
+        drop(wakers);
         // Room may have come between the look and the registration.
         if self.is_full() { Poll::Pending } else { Poll::Ready(()) }
     }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 
 use super::dictionary::Dictionary;
 use super::run::SpareRuns;
 use super::segments::{Segments, Stored};
+use super::waiter::Waiter;
 use super::{Backlog, Buffers};
 use crate::codec::checked_len;
 use crate::format::crc;
@@ -70,16 +70,20 @@ pub(crate) enum Caller {
 pub(crate) struct Block {
     len: usize,
     slot: Mutex<Slot>,
-    done: AtomicWaker,
+    done: Waiter,
     /// Set before the block is handed to the executor, where there is one.
     dictionary: OnceLock<Arc<Dictionary>>,
 }
 
 /// How far a block is, and how many jobs there are that may encode it: where none is left, it is not waited for.
+///
+/// What the state held is never dropped with the slot locked: it may be the caller's, and then runs foreign code.
 #[derive(Debug)]
 struct Slot {
     state: State,
     jobs: usize,
+    /// Bytes by which the block counts as backlog.
+    waiting: usize,
 }
 
 impl Slot {
@@ -90,12 +94,23 @@ impl Slot {
         result
     }
 
-    /// Has it encoded again where that has failed; whether it had.
-    fn renew(&mut self) -> bool {
+    /// Has it encoded again where that has failed; how it had.
+    fn renew(&mut self) -> Option<CodecError> {
         self.change(|state| match state {
-            State::Failed(raw, _) => (State::Raw(raw), true),
-            other => (other, false),
+            State::Failed(raw, error) => (State::Raw(raw), Some(error)),
+            other => (other, None),
         })
+    }
+
+    /// Counts one more job, and the block as backlog, where it is a copy that waits to be encoded: slices of the caller's blobs
+    /// can wait in any number. The bytes that it now counts by.
+    fn expect_job(&mut self, encoding: &Encoding) -> usize {
+        self.jobs += 1;
+        if let (State::Raw(RawBlock::Copied(bytes)), 0) = (&self.state, self.waiting) {
+            self.waiting = bytes.len();
+            encoding.backlog.grow(self.waiting);
+        }
+        self.waiting
     }
 
     /// Leaves it to the next flush where nobody has begun to encode it; whether nobody had.
@@ -122,7 +137,7 @@ pub(crate) struct Encoding {
     pub(crate) spare_runs: SpareRuns,
     pub(crate) backlog: Backlog,
     /// Who waits for further blocks to be closed.
-    pub(crate) closed_block: AtomicWaker,
+    pub(crate) closed_block: Waiter,
     /// Bytes held in memory for this batcher: blobs until encoded, their frames, keys and entries until acknowledged.
     pub(crate) held: AtomicUsize,
 }
@@ -132,8 +147,8 @@ impl Block {
         let len = raw.bytes().len();
         Arc::new(Self {
             len,
-            slot: Mutex::new(Slot { state: State::Raw(raw), jobs: 0 }),
-            done: AtomicWaker::new(),
+            slot: Mutex::new(Slot { state: State::Raw(raw), jobs: 0, waiting: 0 }),
+            done: Waiter::default(),
             dictionary: OnceLock::new(),
         })
     }
@@ -149,26 +164,14 @@ impl Block {
 
     /// Hands the block to the executor.
     pub(crate) fn submit(self: &Arc<Self>, from: Caller, encoding: &Arc<Encoding>) {
-        self.slot().jobs += 1;
-        self.hand_over(from, encoding);
-    }
-
-    /// Hands over the job that was counted before.
-    fn hand_over(self: &Arc<Self>, from: Caller, encoding: &Arc<Encoding>) {
-        // Slices of the caller's blobs can wait in any number, copies cannot.
-        let copied = match &self.slot().state {
-            State::Raw(RawBlock::Copied(_)) => self.len,
-            _ => 0,
-        };
-        let helps = from == Caller::Helps && copied > 0 && encoding.backlog.is_full();
-        encoding.backlog.grow(copied);
-        let mut job = EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied };
-        if helps {
+        let full = encoding.backlog.is_full();
+        let waiting = self.slot().expect_job(encoding);
+        let mut job = EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding) };
+        if from == Caller::Helps && waiting > 0 && full {
             job.run();
             return;
         }
-        // An executor that cannot take the job, even by panicking, drops it, and a dropped job says so.
-        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(move || job.run()))));
+        job.hand_over();
     }
 
     /// Hands the block to the executor, to be encoded with a dictionary where there is one.
@@ -195,26 +198,27 @@ impl Block {
     /// Hands the block to the executor again where it has failed.
     pub(crate) fn retry(self: &Arc<Self>, encoding: &Arc<Encoding>) {
         let mut slot = self.slot();
-        if slot.renew() {
+        let failed = slot.renew();
+        if failed.is_some() {
             // At once: the last of earlier jobs may be dropped at this moment.
-            slot.jobs += 1;
+            slot.expect_job(encoding);
             drop(slot);
-            self.hand_over(Caller::DoesNotHelp, encoding);
+            EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding) }.hand_over();
         }
     }
 
     /// Encodes the block here where no job has begun to, or where it has failed.
     pub(crate) fn help(self: &Arc<Self>, encoding: &Arc<Encoding>) {
         let mut slot = self.slot();
-        slot.renew();
-        slot.jobs += 1;
+        let _failed = slot.renew();
+        slot.expect_job(encoding);
         drop(slot);
-        EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding), copied: 0 }.run();
+        EncodeJob { block: Arc::clone(self), encoding: Arc::clone(encoding) }.run();
     }
 
     /// Ready once the block is encoded or has failed.
     pub(crate) fn poll_encoded(&self, context: &mut Context<'_>) -> Poll<Result<EncodedBlock, CodecError>> {
-        self.done.register(context.waker());
+        self.done.register(context);
         self.outcome().map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -227,15 +231,19 @@ impl Block {
         }
     }
 
-    /// Lets go of the block, and takes what it held off the account.
+    /// Lets go of the block, and takes what it held off the accounts.
     pub(crate) fn release(&self, encoding: &Encoding) {
         let mut slot = self.slot();
-        let held = match std::mem::replace(&mut slot.state, State::Released) {
+        let state = std::mem::replace(&mut slot.state, State::Released);
+        let waiting = std::mem::take(&mut slot.waiting);
+        drop(slot);
+        let held = match &state {
             State::Encoded(encoded) => encoded.frame.len(),
             State::Raw(_) | State::Running | State::Failed(..) => self.len,
             State::Released => 0,
         };
         encoding.held.fetch_sub(held, Ordering::Relaxed);
+        encoding.backlog.shrink(waiting);
     }
 }
 
@@ -244,11 +252,15 @@ impl Block {
 struct EncodeJob {
     block: Arc<Block>,
     encoding: Arc<Encoding>,
-    /// Bytes by which it counts as backlog.
-    copied: usize,
 }
 
 impl EncodeJob {
+    fn hand_over(mut self) {
+        let executor = Arc::clone(&self.encoding.executor);
+        // An executor that cannot take the job, even by panicking, drops it, and a dropped job says so.
+        let _ = catch_unwind(AssertUnwindSafe(|| executor.execute(Box::new(move || self.run()))));
+    }
+
     fn run(&mut self) {
         let raw = self.block.slot().change(|state| match state {
             State::Raw(raw) => (State::Running, Some(raw)),
@@ -258,22 +270,27 @@ impl EncodeJob {
         let encoded =
             catch_unwind(AssertUnwindSafe(|| self.encode(raw.bytes()))).unwrap_or(Err(CodecError::Panicked));
         let mut slot = self.block.slot();
-        let next = match encoded {
-            _ if matches!(slot.state, State::Released) => State::Released,
+        let raw = match encoded {
+            _ if matches!(slot.state, State::Released) => Some(raw),
             Ok(encoded) => {
                 // In this order, so that the account is never short of what is held.
                 self.encoding.held.fetch_add(encoded.frame.len(), Ordering::Relaxed);
                 self.encoding.held.fetch_sub(self.block.len, Ordering::Relaxed);
-                if let RawBlock::Copied(buffer) = raw {
-                    self.encoding.raw.give_back(buffer);
-                }
-                State::Encoded(encoded)
+                slot.state = State::Encoded(encoded);
+                Some(raw)
             }
-            Err(error) => State::Failed(raw, error),
+            Err(error) => {
+                slot.state = State::Failed(raw, error);
+                None
+            }
         };
-        slot.state = next;
+        let waiting = std::mem::take(&mut slot.waiting);
         drop(slot);
-        self.block.done.wake();
+        // Before anybody is told: whoever is answered may rely on it that nothing of theirs is held any longer.
+        if let Some(RawBlock::Copied(buffer)) = raw {
+            self.encoding.raw.give_back(buffer);
+        }
+        self.encoding.backlog.shrink(waiting);
     }
 
     fn encode(&self, raw: &[u8]) -> Result<EncodedBlock, CodecError> {
@@ -299,14 +316,14 @@ impl EncodeJob {
 
 impl Drop for EncodeJob {
     fn drop(&mut self) {
-        self.encoding.backlog.shrink(self.copied);
-        let abandoned = {
+        let waiting = {
             let mut slot = self.block.slot();
             slot.jobs -= 1;
-            slot.jobs == 0 && slot.abandon()
+            let abandoned = slot.jobs == 0 && slot.abandon();
+            if abandoned { std::mem::take(&mut slot.waiting) } else { 0 }
         };
-        if abandoned {
-            self.block.done.wake();
-        }
+        self.encoding.backlog.shrink(waiting);
+        // Whether or not it was this job that has encoded it: who looks in vain waits again.
+        self.block.done.wake();
     }
 }

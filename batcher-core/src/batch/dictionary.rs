@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use futures_util::task::AtomicWaker;
-
 use super::block::{Block, Caller, Encoding};
 use super::sample::{Sample, SampleLimits};
+use super::waiter::Waiter;
 use crate::Codec;
 
 /// What was trained, and the codec that compresses with it.
@@ -25,7 +24,7 @@ pub(crate) struct Choice {
     /// Spares adders the lock once the sample is complete.
     sampling: AtomicBool,
     state: Mutex<State>,
-    decided: AtomicWaker,
+    decided: Waiter,
 }
 
 #[derive(Debug)]
@@ -49,7 +48,7 @@ impl Choice {
         Arc::new(Self {
             sampling: AtomicBool::new(true),
             state: Mutex::new(State::Sampling { sample: Sample::new(limits), waiting: Vec::new() }),
-            decided: AtomicWaker::new(),
+            decided: Waiter::default(),
         })
     }
 
@@ -140,7 +139,7 @@ impl Choice {
 
     /// Ready once it is known whether there is a dictionary.
     pub(crate) fn poll_decided(&self, context: &mut Context<'_>) -> Poll<Option<Arc<Dictionary>>> {
-        self.decided.register(context.waker());
+        self.decided.register(context);
         match &*self.state() {
             State::Sampling { .. } | State::Training { .. } => Poll::Pending,
             State::Decided(dictionary) => Poll::Ready(dictionary.clone()),

@@ -101,7 +101,7 @@ impl Intake {
     /// Appends the closed blocks of all lanes to a batch that is being uploaded already; their entries stay until the cut.
     /// Ready where there are any; else the task is woken when one is closed.
     pub(crate) fn poll_adopt(&self, cut: &mut Cut, context: &mut Context<'_>) -> Poll<()> {
-        self.encoding.closed_block.register(context.waker());
+        self.encoding.closed_block.register(context);
         let before = cut.blocks.len();
         for lane in &self.lanes().list {
             cut.adopt(&mut lane.lock().unwrap_or_else(PoisonError::into_inner));

@@ -15,6 +15,7 @@ mod run;
 mod sample;
 mod seal;
 mod segments;
+mod waiter;
 
 pub(crate) use backlog::Backlog;
 pub(crate) use block::{Block, EncodedBlock, Encoding};
@@ -28,3 +29,4 @@ pub(crate) use run::SpareRuns;
 pub(crate) use sample::SampleLimits;
 pub(crate) use seal::{Sealed, binding, header, seal};
 pub(crate) use segments::Segments;
+pub(crate) use waiter::Waiter;

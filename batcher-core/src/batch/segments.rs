@@ -35,8 +35,8 @@ struct Pools {
     open: Vec<Arc<Segment>>,
     idle: Vec<Vec<u8>>,
     idle_bytes: usize,
-    /// How often a new one was allocated.
-    allocated: u32,
+    /// Length of the next that is allocated, after the first.
+    next_len: usize,
 }
 
 #[derive(Debug)]
@@ -95,9 +95,9 @@ impl Shared {
                 bytes
             }
             None => {
-                pools.allocated = pools.allocated.saturating_add(1);
-                let len = FIRST_SEGMENT_LEN.checked_shl(pools.allocated - 1).unwrap_or(SEGMENT_LEN);
-                Vec::with_capacity(room.max(len.clamp(FIRST_SEGMENT_LEN, SEGMENT_LEN)))
+                let len = pools.next_len.max(FIRST_SEGMENT_LEN);
+                pools.next_len = (2 * len).min(SEGMENT_LEN);
+                Vec::with_capacity(room.max(len))
             }
         };
         drop(pools);
