@@ -158,6 +158,7 @@ fn what_is_no_plan_says_where() {
         assert_eq!(text, meaningless, "{line}");
     }
     assert_eq!("  ".parse(), Ok(FaultPlan::new()));
+    assert!(FaultPlan::new().is_empty() && !FaultPlan::new().at(Operation::Put, 0, Fault::Hang).is_empty());
 }
 
 fn fault() -> impl Strategy<Value = Fault> {

@@ -7,13 +7,13 @@ mod turns;
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Payload, PutMode, Timer};
-use batcher_testkit::{MemoryStore, World, block_on};
+use batcher_testkit::{Exploration, MemoryStore, World, block_on};
 use bytes::Bytes;
 use futures_util::future::{FutureExt, ready, select};
 use hooked::Hooked;
@@ -60,6 +60,78 @@ fn others_who_wait_for_an_effect_are_woken_by_whoever_sees_it_end() {
     assert!(sizes[0].as_mut().poll(&mut Context::from_waker(&wakers[0])).is_pending());
     assert!(store.inner().0.object("o").is_some());
     assert!(woken()[1]);
+}
+
+/// Of two effects two wait for, and one of the two polls the first to its end: the other is told of it, and both are of the second's.
+#[test]
+fn who_goes_on_waiting_is_woken_by_what_is_left() {
+    #[derive(Default)]
+    struct Gate(AtomicBool, Mutex<Option<Waker>>);
+
+    let gates: Arc<[Gate; 2]> = Arc::default();
+    let (puts, waits) = (AtomicUsize::new(0), Arc::clone(&gates));
+    let wait = move || {
+        let (gates, index) = (Arc::clone(&waits), puts.fetch_add(1, Ordering::Relaxed));
+        poll_fn(move |context| {
+            let gate = &gates[index];
+            *gate.1.lock().unwrap() = Some(context.waker().clone());
+            if gate.0.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .boxed()
+    };
+    let world = World::default();
+    let store = world.store(Hooked(MemoryStore::new(), wait));
+    for name in ["a", "b"] {
+        let mut put = store.put(name, payload(), PutMode::Create);
+        for _ in 0..2 {
+            assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+    let wakes: [Arc<Wakes>; 2] = Default::default();
+    let wakers = wakes.each_ref().map(|wakes| Waker::from(Arc::clone(wakes)));
+    let woken = || wakes.each_ref().map(|wakes| wakes.0.swap(0, Ordering::Relaxed) > 0);
+    let mut settled = [world.settle(), world.settle()].map(Box::pin);
+    let mut poll = |index: usize| settled[index].as_mut().poll(&mut Context::from_waker(&wakers[index]));
+    assert!(poll(0).is_pending() && poll(1).is_pending());
+    // As long as the store has not come to waking anybody.
+    gates[0].0.store(true, Ordering::Relaxed);
+    assert!(poll(0).is_pending());
+    assert_eq!(woken(), [false, true]);
+    assert!(poll(1).is_pending());
+    gates[1].0.store(true, Ordering::Relaxed);
+    gates[1].1.lock().unwrap().clone().unwrap().wake();
+    assert_eq!(woken(), [true, true]);
+    assert!(poll(0).is_ready() && poll(1).is_ready());
+}
+
+/// A waker may hold the world, which must not hold it for ever.
+#[test]
+fn a_world_that_has_ended_lets_go_of_who_waited() {
+    struct Holds(#[expect(dead_code, reason = "held")] World, #[expect(dead_code, reason = "held")] Arc<()>);
+
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let held = Arc::new(());
+    let run = |world: World| {
+        let held = Arc::clone(&held);
+        async move {
+            let store = world.store(Hooked(MemoryStore::new(), || turns(usize::MAX).boxed()));
+            let mut put = store.put("o", payload(), PutMode::Create);
+            for _ in 0..2 {
+                assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+            drop(put);
+            let waker = Waker::from(Arc::new(Holds(world.clone(), held)));
+            let mut settled = Box::pin(world.settle());
+            assert!(settled.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            // That it never comes about would be waited for.
+            Err::<(), _>("over")
+        }
+    };
+    assert!(!Exploration::new(run).replay("").unwrap().violations.is_empty());
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 /// A store that panics in one effect takes none of the others with it.

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
 use batcher_core::{BlobSink, BlobSource, PutMode, ReadRange};
-use batcher_testkit::{Exploration, FaultKind, MemoryStore, World};
+use batcher_testkit::{Exploration, Fault, FaultKind, MemoryStore, World};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 
@@ -54,6 +54,33 @@ fn every_parameter_is_tried() {
     for fate in ["done", "never", "late-1", "late-2", "late-3", "late-4", "late-end"] {
         assert!(cancelled.iter().any(|fault| fault.ends_with(fate)), "{fate} {cancelled:?}");
     }
+}
+
+#[test]
+fn attempts_are_cancelled_wherever_they_are_pending_when_nothing_goes_wrong() {
+    let seen = Mutex::new(BTreeSet::new());
+    let note = &seen;
+    let run = move |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let calls = async {
+            for _ in 0..30 {
+                let _ = store.size("o").await;
+            }
+        };
+        let _ = world.attempt("in", calls).await;
+        note.lock().unwrap().extend(world.fired().into_iter().map(|fired| match fired.fault {
+            Fault::Cancel { pending, .. } => pending,
+            other => panic!("{other}"),
+        }));
+        Ok::<(), String>(())
+    };
+    let exploration = Exploration::new(run).faults([FaultKind::Cancel]);
+    exploration.run().assert_clean();
+    let all = std::mem::take(&mut *seen.lock().unwrap());
+    assert!(all.len() > 30);
+    exploration.sample(0..3000, 1).assert_clean();
+    let sampled = seen.into_inner().unwrap();
+    assert!(sampled.is_superset(&all), "{sampled:?}, of {all:?}");
 }
 
 #[test]

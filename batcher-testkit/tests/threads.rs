@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use batcher_core::{BlobSink, BlobSource, Executor, Job, Operation, Payload, PutMode, Timer};
-use batcher_testkit::{Fault, FaultPlan, MemoryStore, VirtualTime, World, block_on};
+use batcher_testkit::{Fault, FaultPlan, LATEST, MemoryStore, VirtualTime, World, block_on};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, join, select};
@@ -168,6 +168,37 @@ fn what_one_thread_brings_about_another_waits_for() {
         thread::sleep(WORK / 10);
     }
     assert_eq!([first, second].map(|size| size.join().unwrap().unwrap()), [5, 5]);
+}
+
+/// One who lets late effects come about keeps nobody waiting who comes before them.
+#[test]
+fn what_is_late_is_not_waited_for_while_a_thread_brings_it_about() {
+    let (begin, begun) = mpsc::channel();
+    let (open, opened) = mpsc::channel();
+    let seams = Arc::new(Mutex::new((begin, opened)));
+    let wait = move || {
+        let seams = Arc::clone(&seams);
+        poll_fn(move |_| {
+            let seams = seams.lock().unwrap();
+            seams.0.send(()).unwrap();
+            seams.1.recv_timeout(WORK * 500).unwrap();
+            Poll::Ready(())
+        })
+        .boxed()
+    };
+    let world = World::new(FaultPlan::new().at(Operation::Put, 0, Fault::Late(LATEST)));
+    let store = Arc::new(world.store(Hooked(MemoryStore::new(), wait)));
+    block_on(store.put("o", payload(), PutMode::Create)).unwrap_err();
+    let settled = thread::spawn(move || block_on(world.settle()));
+    begun.recv_timeout(WORK * 500).unwrap();
+    let (answer, answered) = mpsc::channel();
+    let size = Arc::clone(&store);
+    let size = thread::spawn(move || answer.send(block_on(size.size("o"))).unwrap());
+    assert!(answered.recv_timeout(WORK * 500).unwrap().is_err(), "it is not there yet");
+    open.send(()).unwrap();
+    settled.join().unwrap();
+    size.join().unwrap();
+    assert_eq!(block_on(store.size("o")).ok(), Some(5));
 }
 
 /// Of an effect that takes several polls, each may be another thread's.

@@ -85,10 +85,10 @@ fn odds(clean: &[CallRecord], kinds: &[FaultKind], faults: usize) -> Odds {
             });
         }
         counts[site.call.index()] += u64::from(goes_wrong);
-        let pendings = u32::try_from(info.pendings.len()).unwrap_or(u32::MAX);
-        if pendings > 0 {
+        // Not all of the times at which it was pending are noted.
+        if let Some(last) = info.pendings.last() {
             let most = odds.pendings.entry(Arc::clone(&site.key)).or_default();
-            *most = pendings.max(*most);
+            *most = last.nth.saturating_add(1).max(*most);
         }
     }
     let shares = counts.iter().filter(|count| **count > 0).count() as u64;
