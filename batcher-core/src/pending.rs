@@ -8,7 +8,8 @@ use std::task::Poll;
 use futures_channel::oneshot;
 
 use crate::batch::{
-    Block, Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header, poll_all, seal,
+    Answer, Block, Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header,
+    poll_all, seal,
 };
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
@@ -216,7 +217,7 @@ impl Index {
 
     /// Has the object indexed: by a job, unless it is too short for that.
     fn make(self, encoding: &Arc<Encoding>) -> oneshot::Receiver<Result<Sealed, CodecError>> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, answered) = Answer::channel();
         let context = Arc::clone(encoding);
         let is_short = self.is_short();
         let job = move || {
@@ -228,8 +229,7 @@ impl Index {
             let sealed = catch_unwind(AssertUnwindSafe(seal)).unwrap_or(Err(CodecError::Panicked));
             // Before the answer: whoever gets it wants the memory back.
             drop((keys, frames, dictionaries));
-            // Nobody waits any longer where the batch was discarded meanwhile.
-            let _ = answer.send(sealed);
+            answer.give(sealed);
         };
         if is_short {
             job();

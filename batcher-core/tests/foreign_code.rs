@@ -11,19 +11,24 @@ mod at_once;
 mod later;
 
 use std::future::{Future, pending};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use at_once::AtOnce;
 use batcher_codecs::Raw;
-use batcher_core::{Batcher, BatcherBuilder, CodecError, FlushErrorKind, FlushReport, Inline};
+use batcher_core::{
+    Batcher, BatcherBuilder, Codec, CodecError, CodecId, FlushErrorKind, FlushReport, Inline,
+};
 use batcher_testkit::MemoryStore;
 use bytes::Bytes;
 use later::{Later, run};
+
+/// Nothing takes so long.
+const LONG: Duration = Duration::from_secs(60);
 
 /// As that of a runtime that has been shut down.
 struct Gone;
@@ -48,11 +53,15 @@ impl Wake for Counts {
     }
 }
 
+fn poll_once<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
 /// What comes of a future that waits for nothing but the store.
 fn soon<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     for _ in 0..1000 {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        if let Poll::Ready(output) = poll_once(future.as_mut()) {
             return output;
         }
     }
@@ -73,7 +82,7 @@ fn later() -> (Later, Batcher<MemoryStore>) {
 fn flushed(batcher: &mut Batcher<MemoryStore>, later: &Later) -> FlushReport {
     let mut flush = pin!(batcher.flush(9));
     for _ in 0..1000 {
-        if let Poll::Ready(report) = flush.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        if let Poll::Ready(report) = poll_once(flush.as_mut()) {
             return report.unwrap();
         }
         run(later.take());
@@ -102,8 +111,7 @@ fn a_job_is_dropped_before_a_waker_that_panics() {
     handle.add("key", vec![1; 700]).unwrap();
     handle.add("other", vec![1; 700]).unwrap();
     polled_by_the_gone(handle.ready());
-    // On an executor that takes no notice.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(later.take())));
+    drop(later.take());
     assert_eq!(flushed(&mut batcher, &later).blobs(), 2);
 }
 
@@ -166,7 +174,7 @@ fn what_is_given_up_is_no_backlog() {
     let handle = batcher.handle();
     handle.add("key", vec![1; 700]).unwrap();
     handle.add("other", vec![1; 700]).unwrap();
-    assert!(pin!(handle.ready()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(poll_once(pin!(handle.ready())).is_pending());
     batcher.discard();
     soon(handle.ready());
     run(later.take());
@@ -174,17 +182,17 @@ fn what_is_given_up_is_no_backlog() {
 }
 
 /// A blob whose owner does something when it goes.
-struct Owner<F: Fn()>(F);
+struct Owner<F: Fn()>(usize, F);
 
 impl<F: Fn()> AsRef<[u8]> for Owner<F> {
     fn as_ref(&self) -> &[u8] {
-        &[7; 2000]
+        &[7; 40_000][..self.0]
     }
 }
 
 impl<F: Fn()> Drop for Owner<F> {
     fn drop(&mut self) {
-        (self.0)();
+        (self.1)();
     }
 }
 
@@ -194,28 +202,158 @@ fn a_blob_may_drop_jobs_when_it_goes() {
     std::thread::spawn(move || {
         let (later, mut batcher) = later();
         let jobs = later.clone();
-        batcher.add("key", Bytes::from_owner(Owner(move || drop(jobs.take())))).unwrap();
+        batcher.add("key", Bytes::from_owner(Owner(2000, move || drop(jobs.take())))).unwrap();
         batcher.discard();
         done.send(()).unwrap();
     });
-    is_done.recv_timeout(Duration::from_secs(60)).expect("it is over");
+    is_done.recv_timeout(LONG).expect("it is over");
+}
+
+/// Nor is there a moment at which it could be answered before the blob has gone.
+#[test]
+fn a_flush_that_is_answered_holds_no_blob() {
+    let later = Later::default();
+    // Blocks longer than what a flush compresses itself.
+    let mut batcher = builder().block_len(20_000).executor(later.clone()).build().unwrap();
+    let (goes, going) = mpsc::channel();
+    let (go_on, goes_on) = mpsc::channel::<()>();
+    let seams = Mutex::new((goes, goes_on));
+    let owner = Owner(40_000, move || {
+        let seams = seams.lock().unwrap();
+        seams.0.send(()).unwrap();
+        seams.1.recv_timeout(LONG).unwrap();
+    });
+    batcher.add("key", Bytes::from_owner(owner)).unwrap();
+    let mut flush = pin!(batcher.flush(1));
+    assert!(poll_once(flush.as_mut()).is_pending());
+    thread::scope(|scope| {
+        let mut jobs = later.take();
+        let last = jobs.pop().unwrap();
+        run(jobs);
+        scope.spawn(last);
+        going.recv_timeout(LONG).unwrap();
+        for _ in 0..100 {
+            assert!(poll_once(flush.as_mut()).is_pending());
+        }
+        go_on.send(()).unwrap();
+    });
+    assert_eq!(soon(flush).unwrap().blobs(), 1);
 }
 
 #[test]
-fn a_flush_that_is_answered_holds_no_blob() {
-    let (later, mut batcher) = later();
-    let gone = Arc::new(AtomicBool::new(false));
-    let goes = Arc::clone(&gone);
-    let blob = Bytes::from_owner(Owner(move || goes.store(true, Ordering::SeqCst)));
-    batcher.add("key", blob).unwrap();
-    // It goes on in the midst of the job that wakes it.
-    let flush = AtOnce::new(Box::pin(async move {
-        let _report = batcher.flush(1).await.unwrap();
-        gone.load(Ordering::SeqCst)
-    }));
-    flush.poll();
+fn an_owner_that_panics_when_it_goes_keeps_nothing_from_being_released() {
+    let later = Later::default();
+    let mut batcher = builder().memory_limit(7000).executor(later.clone()).build().unwrap();
+    let blob = || Bytes::from_owner(Owner(2000, || panic!("the owner")));
+    for epoch in 1..4 {
+        // There is room for no more, but where all of it has been given back.
+        for key in ["a", "b", "c"] {
+            batcher.add(key, blob()).unwrap();
+        }
+        match epoch {
+            2 => assert_eq!(flushed(&mut batcher, &later).blobs(), 3),
+            _ => assert_eq!(batcher.discard(), 3),
+        }
+    }
+}
+
+/// Compresses nothing until it is told to, or fails.
+#[derive(Debug)]
+struct Told(mpsc::Sender<()>, Mutex<mpsc::Receiver<bool>>);
+
+impl Codec for Told {
+    fn id(&self) -> CodecId {
+        Raw.id()
+    }
+    fn max_frame_len(&self, block_len: usize) -> usize {
+        Raw.max_frame_len(block_len)
+    }
+    fn encode(&self, block: &[u8], frame: &mut [u8]) -> Result<usize, CodecError> {
+        self.0.send(()).unwrap();
+        match self.1.lock().unwrap().recv_timeout(LONG).unwrap() {
+            true => Raw.encode(block, frame),
+            false => Err(CodecError::Abandoned),
+        }
+    }
+    fn decode(&self, frame: &[u8], block: &mut [u8]) -> Result<(), CodecError> {
+        Raw.decode(frame, block)
+    }
+}
+
+/// Whatever becomes of a block while it is compressed, it is backlog until then, or until it is given up, and once.
+#[test]
+fn a_block_counts_as_backlog_as_long_as_it_is_wanted_and_not_compressed() {
+    let (begins, begun) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let later = Later::default();
+    let builder = Batcher::builder(Told(begins, Mutex::new(told)), MemoryStore::new()).block_len(30_000);
+    let mut batcher = builder.backlog(1).executor(later.clone()).build().unwrap();
+    let handle = batcher.handle();
+    let is_ready = || poll_once(pin!(handle.ready())).is_ready();
+    let job = || later.take().pop().unwrap();
+    assert!(is_ready());
+    // Longer than what a flush compresses itself.
+    handle.add("key", vec![1; 20_000]).unwrap();
+    assert!(!is_ready());
+    tell.send(false).unwrap();
+    job()();
+    assert!(is_ready(), "it has failed, and has no job");
+    assert!(poll_once(pin!(batcher.flush(1))).is_pending());
+    assert!(!is_ready(), "it has another");
+    tell.send(true).unwrap();
+    job()();
+    assert!(is_ready());
+
+    handle.add("key", vec![1; 20_000]).unwrap();
+    thread::scope(|scope| {
+        begun.try_iter().for_each(drop);
+        scope.spawn(job());
+        begun.recv_timeout(LONG).unwrap();
+        assert!(!is_ready());
+        batcher.discard();
+        assert!(is_ready());
+        tell.send(true).unwrap();
+    });
+    assert!(is_ready());
+    handle.add("key", vec![1; 20_000]).unwrap();
+    assert!(!is_ready());
+}
+
+#[test]
+fn blocks_that_wait_for_a_dictionary_are_no_backlog_once_they_are_given_up() {
+    let later = Later::default();
+    let mut batcher = builder().backlog(1).dictionary(100).executor(later.clone()).build().unwrap();
+    let handle = batcher.handle();
+    // The sample, and what comes while it is trained from.
+    for _ in 0..9 {
+        batcher.add("key", vec![1; 400]).unwrap();
+    }
+    assert!(poll_once(pin!(handle.ready())).is_pending());
+    batcher.discard();
+    assert!(poll_once(pin!(handle.ready())).is_ready());
     run(later.take());
-    assert!(flush.output().expect("it is woken"));
+    assert!(poll_once(pin!(handle.ready())).is_ready());
+    batcher.add("key", vec![1; 400]).unwrap();
+    assert_eq!(flushed(&mut batcher, &later).blobs(), 1);
+}
+
+/// The index of many blocks is made by a job.
+#[test]
+fn a_job_that_makes_an_index_survives_a_waker_that_panics() {
+    for runs in [true, false] {
+        let (later, mut batcher) = later();
+        batcher.add("key", vec![1; 100_000]).unwrap();
+        assert!(poll_once(pin!(batcher.flush(1))).is_pending());
+        run(later.take());
+        polled_by_the_gone(batcher.flush(1));
+        let jobs = later.take();
+        assert_eq!(jobs.len(), 1);
+        match runs {
+            true => run(jobs),
+            false => drop(jobs),
+        }
+        assert_eq!(flushed(&mut batcher, &later).blobs(), 1);
+    }
 }
 
 #[test]

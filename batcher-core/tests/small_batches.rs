@@ -24,6 +24,7 @@ use batcher_core::{
 };
 use batcher_testkit::{MemoryStore, block_on};
 use bytes::Bytes;
+use futures_util::future::join;
 use futures_util::{TryStreamExt, poll};
 use later::{Later, run};
 
@@ -182,18 +183,22 @@ fn a_dropped_job_is_no_failure_while_another_one_waits() {
     });
 }
 
-/// A job that has failed is not over yet when the flush that it wakes has already been called again, and its job dropped.
+/// A job that has failed is not over yet when a flush sees that, is called again, and its job dropped.
 #[test]
 fn a_job_that_is_dropped_while_the_one_before_ends_is_told() {
     let ends = Ends::default();
     let builder = Batcher::builder(FailsOnce::default(), MemoryStore::new());
-    let mut batcher = builder.executor(ends.clone()).build().unwrap();
+    let mut batcher = builder.backlog(1).executor(ends.clone()).build().unwrap();
     batcher.add("long", LONG).unwrap();
-    let end = Arc::clone(&ends.1);
+    let (end, handle) = (Arc::clone(&ends.1), batcher.handle());
     let flush = AtOnce::new(Box::pin(async move {
-        batcher.flush(1).await.unwrap_err();
-        end.store(true, Ordering::Relaxed);
-        batcher.flush(1).await
+        let flushes = async {
+            batcher.flush(1).await.unwrap_err();
+            end.store(true, Ordering::Relaxed);
+            batcher.flush(1).await
+        };
+        // Which is woken by the backlog, in the midst of the job.
+        join(handle.ready(), flushes).await.1
     }));
     flush.poll();
     run(ends.0.take());

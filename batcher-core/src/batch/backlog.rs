@@ -30,6 +30,9 @@ impl Backlog {
     }
 
     pub(crate) fn shrink(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         let before = self.waiting.fetch_sub(bytes, Ordering::SeqCst);
         if before >= self.limit && before - bytes < self.limit {
             let wakers = std::mem::take(&mut *self.wakers.lock().unwrap_or_else(PoisonError::into_inner));

@@ -242,9 +242,15 @@ impl Block {
             State::Raw(_) | State::Running | State::Failed(..) => self.len,
             State::Released => 0,
         };
+        let_go(state);
         encoding.held.fetch_sub(held, Ordering::Relaxed);
         encoding.backlog.shrink(waiting);
     }
+}
+
+/// Drops what may be the caller's, whose code may panic: the rest has to be done all the same.
+fn let_go<T>(value: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }
 
 /// Encodes one block, where it has been counted among the block's jobs; says so if it was the last and nobody has.
@@ -269,27 +275,32 @@ impl EncodeJob {
         let Some(raw) = raw else { return };
         let encoded =
             catch_unwind(AssertUnwindSafe(|| self.encode(raw.bytes()))).unwrap_or(Err(CodecError::Panicked));
-        let mut slot = self.block.slot();
-        let raw = match encoded {
-            _ if matches!(slot.state, State::Released) => Some(raw),
+        let next = match encoded {
             Ok(encoded) => {
+                // Before anybody can see it: whoever is answered may rely on it that nothing of theirs is held any longer.
+                match raw {
+                    RawBlock::Copied(buffer) => self.encoding.raw.give_back(buffer),
+                    RawBlock::Shared(slice) => let_go(slice),
+                }
+                State::Encoded(encoded)
+            }
+            Err(error) => State::Failed(raw, error),
+        };
+        let mut slot = self.block.slot();
+        let unwanted = if matches!(slot.state, State::Released) {
+            Some(next)
+        } else {
+            if let State::Encoded(encoded) = &next {
                 // In this order, so that the account is never short of what is held.
                 self.encoding.held.fetch_add(encoded.frame.len(), Ordering::Relaxed);
                 self.encoding.held.fetch_sub(self.block.len, Ordering::Relaxed);
-                slot.state = State::Encoded(encoded);
-                Some(raw)
             }
-            Err(error) => {
-                slot.state = State::Failed(raw, error);
-                None
-            }
+            slot.state = next;
+            None
         };
         let waiting = std::mem::take(&mut slot.waiting);
         drop(slot);
-        // Before anybody is told: whoever is answered may rely on it that nothing of theirs is held any longer.
-        if let Some(RawBlock::Copied(buffer)) = raw {
-            self.encoding.raw.give_back(buffer);
-        }
+        let_go(unwanted);
         self.encoding.backlog.shrink(waiting);
     }
 

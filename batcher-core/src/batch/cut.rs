@@ -73,6 +73,9 @@ impl Cut {
         for block in &self.blocks {
             block.release(encoding);
         }
+        for choice in &self.choices {
+            choice.release(encoding);
+        }
         for run in self.lanes.into_iter().flat_map(|lane| lane.runs) {
             if let Some(entries) = run.into_entries() {
                 encoding.spare_runs.give_back(entries);

@@ -137,6 +137,11 @@ impl Choice {
         waiting
     }
 
+    /// There will be no dictionary, nor any of the blocks that wait for it.
+    pub(crate) fn release(&self, encoding: &Encoding) {
+        drop(self.decide(None, encoding));
+    }
+
     /// Ready once it is known whether there is a dictionary.
     pub(crate) fn poll_decided(&self, context: &mut Context<'_>) -> Poll<Option<Arc<Dictionary>>> {
         self.decided.register(context);

@@ -10,6 +10,7 @@ use super::Cut;
 use super::block::Encoding;
 use super::page::{PutPage, Section};
 use super::run::{Indexed, LaneRuns, SortedRun, live};
+use super::waiter::Answer;
 use crate::format::{Binding, KeyEntry, KeyPageBuilder, KeyPageRef, Kind, shared_len};
 use crate::{Codec, CodecError};
 
@@ -101,7 +102,7 @@ impl KeyJob {
         let (lanes, added, held) = (cut.lanes.clone(), cut.blobs, cut.entries_held);
         let entries = Entries { lanes, added, held, starts, binding };
         let index = Arc::new(KeyIndex { state: Mutex::new(State::Wanted(entries)) });
-        let (is_over, over) = oneshot::channel();
+        let (is_over, over) = Answer::channel();
         if held >= JOB_LEN {
             let (made, context) = (Arc::clone(&index), Arc::clone(encoding));
             let job = Box::new(move || {

@@ -29,4 +29,4 @@ pub(crate) use run::SpareRuns;
 pub(crate) use sample::SampleLimits;
 pub(crate) use seal::{Sealed, binding, header, seal};
 pub(crate) use segments::Segments;
-pub(crate) use waiter::Waiter;
+pub(crate) use waiter::{Answer, Waiter};
