@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use batcher_core::{BlobSink, BlobSource, Payload, PutMode, Timer};
-use batcher_testkit::{Exploration, MemoryStore, World, block_on};
+use batcher_core::{BlobSink, BlobSource, Operation, Payload, PutMode, Timer};
+use batcher_testkit::{Exploration, Fault, FaultPlan, LATEST, MemoryStore, World, block_on};
 use bytes::Bytes;
 use futures_util::future::{FutureExt, ready, select};
 use hooked::Hooked;
@@ -102,6 +102,17 @@ fn who_goes_on_waiting_is_woken_by_what_is_left() {
     gates[1].1.lock().unwrap().clone().unwrap().wake();
     assert_eq!(woken(), [true, true]);
     assert!(poll(0).is_ready() && poll(1).is_ready());
+}
+
+/// What was late and has been begun goes on before whatever comes after that, even if it is no longer waited for.
+#[test]
+fn what_a_store_has_begun_is_late_no_longer() {
+    let world = World::new(FaultPlan::new().at(Operation::Put, 0, Fault::Late(LATEST)));
+    let store = world.store(Hooked(MemoryStore::new(), || turns(5).boxed()));
+    block_on(store.put("o", payload(), PutMode::Create)).unwrap_err();
+    assert!(block_on(store.size("o")).is_err());
+    assert!(world.settle().now_or_never().is_none());
+    assert!(matches!(block_on(store.size("o")), Ok(5)));
 }
 
 /// A waker may hold the world, which must not hold it for ever.
