@@ -170,7 +170,7 @@ impl World {
                 }
             }
         }
-        for upload in ledger.uploads.values().filter(|upload| !upload.ended && !upload.excused) {
+        for upload in ledger.uploads.values().filter(|upload| upload.is_leaked()) {
             found.push((Judge::LeakedUpload, format!("of {:?}", upload.name)));
         }
         state.violations.extend(found.into_iter().map(|(judge, message)| Violation { judge, message }));

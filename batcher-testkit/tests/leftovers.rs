@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
-use batcher_core::{BlobSink, BlobSource, PutMode, StoreError};
+use batcher_core::{BlobSink, BlobSource, MultipartUpload, PutMode, StoreError};
 use batcher_testkit::{Exploration, FaultStore, Judge, MemoryStore, World};
 use bytes::Bytes;
 
@@ -80,6 +80,44 @@ fn a_process_that_dies_leaves_its_own_uploads_and_no_others() {
 async fn one_that_lives(world: World) -> Result<(), StoreError> {
     let store = world.store(MemoryStore::new());
     world.process("node", start(&store, "a")).await.unwrap_or(Ok(()))
+}
+
+/// As long as it may make the object it must be let be, and no longer.
+#[test]
+fn an_upload_in_doubt_is_aborted_once_the_object_stands() {
+    async fn upload(store: &Store) -> Result<Box<dyn MultipartUpload>, StoreError> {
+        let mut upload = store.start_multipart("state", PutMode::Replace).await?;
+        upload.put_part(Bytes::from_static(b"abc").into()).await?;
+        Ok(upload)
+    }
+    /// How the object is written after all, and whether the upload is aborted then.
+    async fn run(world: World, again: Option<bool>, aborts: bool) -> Result<(), StoreError> {
+        let store = world.store(MemoryStore::new());
+        let mut first = upload(&store).await?;
+        let _ = first.complete().await;
+        match again {
+            Some(true) => upload(&store).await?.complete().await?,
+            Some(false) => store.put("state", Bytes::from_static(b"abc").into(), PutMode::Replace).await?,
+            None => store.put("other", Bytes::from_static(b"abc").into(), PutMode::Replace).await?,
+        }
+        if aborts {
+            let _ = first.abort().await;
+        }
+        Ok(())
+    }
+    let lost = "complete:state#0=request-lost";
+    for in_parts in [true, false] {
+        let again = Some(in_parts);
+        assert_eq!(judged(lost, |world| run(world, again, false)), [Judge::LeakedUpload]);
+        assert_eq!(judged(lost, |world| run(world, again, true)), []);
+        assert_eq!(judged("complete:state#0=ack-lost", |world| run(world, again, false)), []);
+        assert_eq!(
+            judged("complete:state#0=reject:denied", |world| run(world, again, false)),
+            [Judge::LeakedUpload]
+        );
+    }
+    assert_eq!(judged(lost, |world| run(world, None, false)), []);
+    assert_eq!(judged(lost, |world| run(world, None, true)), [Judge::AbortedInDoubt]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl StoreCall {
     /// Notes that there is an upload now, of which nobody knows as long as it was not answered.
     pub(super) fn started(&self) {
         let mut state = self.world.state();
-        let upload = Upload { name: self.name.to_string(), ended: false, excused: true };
+        let upload = Upload { name: self.name.to_string(), ended: false, excused: true, in_doubt: false };
         state.ledger(self.store).uploads.insert(self.id(), upload);
         state.event(self.id(), EventKind::TookEffect);
     }
@@ -106,6 +106,11 @@ impl StoreCall {
     /// Notes that the call has taken effect, and no object has changed by it.
     pub(super) fn took_effect(&self) {
         self.world.state().event(self.id(), EventKind::TookEffect);
+    }
+
+    /// Notes that its caller was told that the object has been written.
+    pub(super) fn told(&self) {
+        self.world.state().ledger(self.store).stands(&self.name);
     }
 
     pub(super) fn upload(&self, change: impl FnOnce(&mut Upload)) {

@@ -152,7 +152,7 @@ impl<S: BlobStore + 'static> BlobSink for FaultStore<S> {
             }
             Ok(())
         };
-        call.run(effect.boxed(), tear).await
+        call.clone().run(effect.boxed(), tear).await.inspect(|()| call.told())
     }
 
     async fn start_multipart(

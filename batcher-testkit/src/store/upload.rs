@@ -33,8 +33,6 @@ pub(super) struct FaultUpload<S> {
     lost_part: bool,
     /// Parts whose callers were not told that they are there.
     unanswered: Arc<AtomicU32>,
-    /// Whether completion was asked for and nobody knows what came of it.
-    in_doubt: bool,
 }
 
 impl<S> fmt::Debug for FaultUpload<S> {
@@ -64,7 +62,6 @@ impl<S: BlobStore + 'static> FaultUpload<S> {
             parts: Arc::default(),
             lost_part: false,
             unanswered: Arc::default(),
-            in_doubt: false,
         }
     }
 
@@ -141,18 +138,24 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
             Ok(())
         };
         // What was asked to become an object must be let be until it is known not to.
-        self.change(|upload| upload.excused = true);
-        self.in_doubt = true;
-        let completed = call.run(effect.boxed(), nothing_to_tear).await;
-        self.in_doubt = completed.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown);
-        if completed.is_err() && !self.in_doubt {
-            self.change(|upload| upload.excused = false);
+        self.change(|upload| upload.in_doubt = true);
+        let completed = call.clone().run(effect.boxed(), nothing_to_tear).await;
+        match &completed {
+            Ok(()) => call.told(),
+            Err(error) if error.outcome() == Outcome::Unknown => {}
+            Err(_) => self.change(|upload| upload.in_doubt = false),
         }
         completed
     }
 
     async fn abort(&mut self) -> Result<(), StoreError> {
-        if self.in_doubt && self.store.world.state().ledger(self.store.index).current(&self.name).is_none() {
+        let needed = {
+            let mut state = self.store.world.state();
+            let ledger = state.ledger(self.store.index);
+            ledger.uploads.get(&self.id).is_some_and(|upload| upload.in_doubt)
+                && ledger.current(&self.name).is_none()
+        };
+        if needed {
             self.store.world.report(Judge::AbortedInDoubt, format!("of {:?}", self.name));
         }
         let call = self.call(Operation::AbortMultipart);

@@ -39,6 +39,8 @@ pub(crate) enum Bug {
     UploadLeft,
     /// An upload is aborted whose completion was never answered, which then counts as not having happened.
     AbortAfterUnknown,
+    /// An upload whose completion was never answered is left as it is, even when the object is there.
+    DoubtLeft,
     /// A part that has failed does not keep an upload from being completed.
     CompletesAnyway,
     /// The second flush of an epoch takes the name of the first.

@@ -108,21 +108,33 @@ impl TinyBatcher {
                 self.abort_open().await;
                 Err(error.with_outcome(Outcome::NotApplied))
             }
-            completed => {
+            Err(error) => {
+                self.abort_open().await;
+                Err(error)
+            }
+            Ok(()) => {
                 self.open = None;
-                completed
+                Ok(())
             }
         }
     }
 
-    /// Gives an upload back that an earlier flush has left. What was asked to become an object is let be.
+    /// Gives an upload back that an earlier flush has left. What was asked to become an object is let be, until that is there.
     async fn abort_open(&mut self) {
-        if let Some(open) = &mut self.open
-            && !open.completing
-        {
-            let _ = open.upload.abort().await;
+        match self.open.take() {
+            Some(open) if open.completing => self.in_doubt.push(open.upload),
+            Some(mut open) => _ = open.upload.abort().await,
+            None => {}
         }
-        self.open = None;
+    }
+
+    /// All objects are there, and need none of their uploads any longer.
+    pub(crate) async fn abort_in_doubt(&mut self) {
+        while let Some(mut upload) = self.in_doubt.pop() {
+            if !self.tools.has(Bug::DoubtLeft) {
+                let _ = upload.abort().await;
+            }
+        }
     }
 
     /// Compares what is there with what should be. A difference is believed when it was read twice.

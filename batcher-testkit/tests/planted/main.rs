@@ -95,6 +95,7 @@ planted! {
     swallowed_completion: SwallowedCompletion, LostAcknowledged, one_life::refused;
     upload_left: UploadLeft, LeakedUpload, one_life::everything;
     abort_after_unknown: AbortAfterUnknown, AbortedInDoubt, one_life::late;
+    doubt_left: DoubtLeft, LeakedUpload, one_life::replacing;
     completes_anyway: CompletesAnyway, CompletedTooSoon, one_life::everything;
     second_flush_overwrites: SecondFlushOverwrites, DoubleEffect, one_life::replacing;
     retry_replaces: RetryReplaces, ForeignOverwritten, foreign::writes;

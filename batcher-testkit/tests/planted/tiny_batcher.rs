@@ -31,6 +31,8 @@ pub(crate) struct TinyBatcher {
     /// How many objects were committed.
     objects: usize,
     pub(crate) open: Option<Open>,
+    /// Of which nobody knows whether they have become an object.
+    pub(crate) in_doubt: Vec<Box<dyn MultipartUpload>>,
 }
 
 /// An object that is to be stored.
@@ -52,8 +54,18 @@ pub(crate) struct Open {
 impl TinyBatcher {
     pub(crate) fn new(tools: Tools, mode: PutMode, writer: &str, committed: &Committed) -> Self {
         let (writer, committed) = (writer.to_owned(), Arc::clone(committed));
-        let (blobs, sealed) = (Vec::new(), Vec::new());
-        Self { tools, mode, keeps: false, writer, committed, blobs, sealed, objects: 0, open: None }
+        Self {
+            tools,
+            mode,
+            keeps: false,
+            writer,
+            committed,
+            blobs: Vec::new(),
+            sealed: Vec::new(),
+            objects: 0,
+            open: None,
+            in_doubt: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, key: &str, blob: Bytes) {
@@ -94,6 +106,7 @@ impl TinyBatcher {
                 }
             }
         }
+        self.abort_in_doubt().await;
         Ok(())
     }
 
