@@ -180,8 +180,11 @@ fn cases_are_counted_by_what_was_chosen_and_by_what_came_about() {
         let _ = store.read("o", ReadRange::Suffix(9)).await;
         Ok::<(), String>(())
     };
+    let exploration = Exploration::new(run).faults([FaultKind::RequestLost]).lasting(true);
+    // An outage of both operations is one fault.
+    assert_eq!(exploration.run().cases_that_fired(2), 0);
     // The same fault in all calls of one operation, and in all of another.
-    let report = Exploration::new(run).faults([FaultKind::RequestLost]).lasting(true).depth(2).run();
+    let report = exploration.depth(2).run();
     assert_eq!(report.cases_that_fired(2), report.cases_of(2));
 }
 

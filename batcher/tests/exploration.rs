@@ -139,7 +139,8 @@ fn every_pair_of_faults() {
 #[ignore = "takes a quarter of an hour"]
 fn every_pair_of_faults_that_last() {
     let start = Instant::now();
-    let report = Exploration::new(scenario).faults(KINDS).lasting(true).depth(2).run();
+    let exploration = Exploration::new(scenario).faults(KINDS).lasting(true).depth(2);
+    let report = exploration.progress(|progress| println!("{} of {}", progress.done, progress.of)).run();
     println!("{report}  in {:?}", start.elapsed());
     report.assert_clean();
 }
