@@ -254,6 +254,48 @@ fn an_effect_has_ended_for_all_while_a_thread_still_wakes_them() {
     assert_eq!(size.map(|size| size.map_err(|error| error.kind())), Ok(Ok(5)));
 }
 
+/// As long as a thread still wakes those who wait for what has ended, something can happen without time moving on.
+#[test]
+fn time_waits_for_a_thread_that_wakes_others() {
+    /// Says when it is woken, and holds whoever does that until they may go on.
+    struct Holds(mpsc::Sender<()>, Mutex<mpsc::Receiver<()>>);
+
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+            let _ = self.1.lock().unwrap().recv_timeout(WORK * 500);
+        }
+    }
+
+    let (world, done) = (World::default(), Done::default());
+    let put = Arc::clone(&done);
+    let store = Arc::new(world.store(Hooked(MemoryStore::new(), move || until(&put))));
+    let mut put = store.put("o", payload(), PutMode::Create);
+    for _ in 0..2 {
+        assert!(put.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(put);
+    let ((wakes, woken), (open, opened)) = (mpsc::channel(), mpsc::channel());
+    let held = Waker::from(Arc::new(Holds(wakes, Mutex::new(opened))));
+    let mut waits = store.size("o");
+    assert!(waits.as_mut().poll(&mut Context::from_waker(&held)).is_pending());
+    // It has ended, and nobody has been woken by the store itself.
+    done.lock().unwrap().0 = true;
+    let ends = Arc::clone(&store);
+    let ends = thread::spawn(move || block_on(ends.size("o")));
+    woken.recv_timeout(WORK * 500).unwrap();
+    let (slept, sleeping) = mpsc::channel();
+    let sleeper = thread::spawn(move || {
+        slept.send(world.run(world.timer().sleep(Duration::from_secs(3600)))).unwrap();
+    });
+    thread::sleep(WORK);
+    assert!(sleeping.try_recv().is_err());
+    open.send(()).unwrap();
+    assert_eq!(sleeping.recv_timeout(WORK * 500), Ok(Ok(())));
+    sleeper.join().unwrap();
+    assert!(matches!(ends.join().unwrap(), Ok(5)));
+}
+
 #[test]
 fn what_is_planted_and_lost_may_take_a_thread_too() {
     let world = World::default();
