@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use batcher_core::{BlobSink, BlobSource, Operation, Payload, PutMode, Timer};
-use batcher_testkit::{Exploration, Fault, FaultPlan, LATEST, MemoryStore, World, block_on};
+use batcher_testkit::{Exploration, Fault, FaultPlan, Judge, LATEST, MemoryStore, World, block_on};
 use bytes::Bytes;
 use futures_util::future::{FutureExt, ready, select};
 use hooked::Hooked;
@@ -141,7 +141,9 @@ fn a_world_that_has_ended_lets_go_of_who_waited() {
             Err::<(), _>("over")
         }
     };
-    assert!(!Exploration::new(run).replay("").unwrap().violations.is_empty());
+    let judges: Vec<_> =
+        Exploration::new(run).replay("").unwrap().violations.iter().map(|found| found.judge).collect();
+    assert_eq!(judges, [Judge::Failed, Judge::Time]);
     assert_eq!(Arc::strong_count(&held), 1);
 }
 

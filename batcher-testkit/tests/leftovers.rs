@@ -5,6 +5,7 @@
 use batcher_core::{BlobSink, BlobSource, MultipartUpload, PutMode, StoreError};
 use batcher_testkit::{Exploration, FaultStore, Judge, MemoryStore, World};
 use bytes::Bytes;
+use futures_util::poll;
 
 type Store = FaultStore<MemoryStore>;
 
@@ -116,6 +117,33 @@ fn an_upload_in_doubt_is_aborted_once_the_object_stands() {
             [Judge::LeakedUpload]
         );
     }
+    // Others need not know of it, nor says it anything that a call from before comes about.
+    for by_another in [true, false] {
+        let run = |world: World| async move {
+            let store = world.store(MemoryStore::new());
+            let mut first = upload(&store).await?;
+            let mut put = store.put("state", Bytes::from_static(b"abc").into(), PutMode::Replace);
+            if by_another {
+                let _ = first.complete().await;
+                return world.process("other", put).await.unwrap_or(Ok(()));
+            }
+            assert!(poll!(&mut put).is_pending());
+            let _ = first.complete().await;
+            put.await
+        };
+        assert_eq!(judged(lost, run), [], "{by_another}");
+    }
+    // Somebody else writes it while this one still waits.
+    let waits = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let mut first = upload(&store).await?;
+        let mut completed = first.complete();
+        assert!(poll!(&mut completed).is_pending());
+        store.put("state", Bytes::from_static(b"abc").into(), PutMode::Replace).await?;
+        let _ = completed.await;
+        Ok(())
+    };
+    assert_eq!(judged(lost, waits), []);
     assert_eq!(judged(lost, |world| run(world, None, false)), []);
     assert_eq!(judged(lost, |world| run(world, None, true)), [Judge::AbortedInDoubt]);
 }

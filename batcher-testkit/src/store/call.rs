@@ -98,7 +98,7 @@ impl StoreCall {
     /// Notes that there is an upload now, of which nobody knows as long as it was not answered.
     pub(super) fn started(&self) {
         let mut state = self.world.state();
-        let upload = Upload { name: self.name.to_string(), ended: false, excused: true, in_doubt: false };
+        let upload = Upload { name: self.name.to_string(), ended: false, excused: true, doubt: None };
         state.ledger(self.store).uploads.insert(self.id(), upload);
         state.event(self.id(), EventKind::TookEffect);
     }
@@ -110,7 +110,7 @@ impl StoreCall {
 
     /// Notes that its caller was told that the object has been written.
     pub(super) fn told(&self) {
-        self.world.state().ledger(self.store).stands(&self.name);
+        self.world.state().stands(self.store, &self.name, self.id());
     }
 
     pub(super) fn upload(&self, change: impl FnOnce(&mut Upload)) {

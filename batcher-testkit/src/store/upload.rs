@@ -15,7 +15,7 @@ use super::FaultStore;
 use super::call::{StoreCall, nothing_to_tear};
 use crate::fault::CallInfo;
 use crate::judge::Judge;
-use crate::world::Upload;
+use crate::world::{Doubt, Upload};
 
 type Shared = Arc<AsyncMutex<Box<dyn MultipartUpload>>>;
 
@@ -81,6 +81,19 @@ fn change_upload<S: BlobStore + 'static>(store: &FaultStore<S>, id: u32, change:
     }
 }
 
+/// That somebody waits for an upload to be completed, until they are answered or go away.
+struct Waits<'a, S: BlobStore + 'static>(&'a FaultUpload<S>);
+
+impl<S: BlobStore + 'static> Drop for Waits<'_, S> {
+    fn drop(&mut self) {
+        self.0.change(|upload| {
+            if let Some(doubt) = &mut upload.doubt {
+                doubt.waits = false;
+            }
+        });
+    }
+}
+
 #[async_trait]
 impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
     fn put_part(&mut self, part: Payload) -> BoxFuture<'static, Result<(), StoreError>> {
@@ -138,12 +151,15 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
             Ok(())
         };
         // What was asked to become an object must be let be until it is known not to.
-        self.change(|upload| upload.in_doubt = true);
+        let asked = call.id();
+        self.change(|upload| upload.doubt = Some(Doubt { call: asked, waits: true }));
+        let waits = Waits(&*self);
         let completed = call.clone().run(effect.boxed(), nothing_to_tear).await;
+        drop(waits);
         match &completed {
             Ok(()) => call.told(),
             Err(error) if error.outcome() == Outcome::Unknown => {}
-            Err(_) => self.change(|upload| upload.in_doubt = false),
+            Err(_) => self.change(|upload| upload.doubt = None),
         }
         completed
     }
@@ -152,7 +168,7 @@ impl<S: BlobStore + 'static> MultipartUpload for FaultUpload<S> {
         let needed = {
             let mut state = self.store.world.state();
             let ledger = state.ledger(self.store.index);
-            ledger.uploads.get(&self.id).is_some_and(|upload| upload.in_doubt)
+            ledger.uploads.get(&self.id).is_some_and(|upload| upload.doubt.is_some())
                 && ledger.current(&self.name).is_none()
         };
         if needed {

@@ -40,15 +40,24 @@ pub(crate) struct Upload {
     pub(crate) ended: bool,
     /// Whether nobody can be blamed for parts that are left: nobody knows of the upload, or has been asked to abort it.
     pub(crate) excused: bool,
-    /// Whether completion was asked for and nobody knows what came of it: it must be let be, as long as it may be what
+    /// Where completion was asked for and nobody knows what came of it: it must be let be, as long as it may be what
     /// makes the object.
-    pub(crate) in_doubt: bool,
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// That nobody knows what came of an upload's completion.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubt {
+    /// The call that asked for it.
+    pub(crate) call: u32,
+    /// Whether somebody still waits for its answer.
+    pub(crate) waits: bool,
 }
 
 impl Upload {
     /// Whether somebody has left it who should have aborted it.
     pub(crate) fn is_leaked(&self) -> bool {
-        !self.ended && !self.excused && !self.in_doubt
+        !self.ended && !self.excused && self.doubt.is_none()
     }
 }
 
@@ -70,13 +79,6 @@ impl Ledger {
             None => {
                 self.objects.insert(name.to_owned(), vec![version]);
             }
-        }
-    }
-
-    /// Notes that somebody was told that they have written this object: no upload is needed for it any longer.
-    pub(crate) fn stands(&mut self, name: &str) {
-        for upload in self.uploads.values_mut().filter(|upload| upload.name == name) {
-            upload.in_doubt = false;
         }
     }
 

@@ -20,7 +20,7 @@ pub use self::clock::VirtualTime;
 pub(crate) use self::detached::{Due, Effect};
 pub use self::driver::Stuck;
 pub(crate) use self::driver::{Ended, Limits};
-pub(crate) use self::ledger::{Source, Upload, Wreck};
+pub(crate) use self::ledger::{Doubt, Source, Upload, Wreck};
 pub use self::record::{CallRecord, EventKind, FiredFault, History, HistoryEvent};
 pub(crate) use self::region::InjectedPanic;
 use self::region::Region;

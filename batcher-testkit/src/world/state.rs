@@ -382,6 +382,19 @@ impl State {
         }
     }
 
+    /// Somebody was told that they have written this object, by a call that they made after they had given up waiting for an
+    /// upload to become it: it is not needed any longer. Of other processes' uploads they need not know.
+    pub(crate) fn stands(&mut self, store: usize, name: &str, told: u32) {
+        let process_of = |call: u32| self.calls.get(call as usize).map(|record| record.info.process);
+        let (_, ledger) = &mut self.stores[store];
+        for (start, upload) in ledger.uploads.iter_mut().filter(|(_, upload)| upload.name == name) {
+            let given_up = upload.doubt.is_some_and(|doubt| !doubt.waits && doubt.call < told);
+            if given_up && process_of(*start) == process_of(told) {
+                upload.doubt = None;
+            }
+        }
+    }
+
     pub(crate) fn history(&self) -> History {
         History::new(self.calls.clone(), self.events.clone())
     }
