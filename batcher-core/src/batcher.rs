@@ -197,8 +197,8 @@ impl<S: BlobStore> Batcher<S> {
     /// [`FlushError`]; everything is then held as before, but for an object that this flush had got acknowledged, whose
     /// receipt the next flush that succeeds answers. The same is so when the future is dropped. An upload in parts then begins
     /// anew with the next flush: a deadline has to leave time for a whole one. Parts of an upload that was given up are cleared away by the
-    /// next flush, even one with nothing to write; those of an upload whose start was never answered are not: have the store
-    /// expire them.
+    /// next flush, even one with nothing to write; those of an upload whose start was never answered are not, nor is it certain for those that
+    /// a flush was clearing away when it was dropped: have the store expire them.
     pub async fn flush(&mut self, epoch: u64) -> Result<FlushReport, FlushError> {
         // Before anything is waited for: what is added from now on is the next flush's.
         self.cut();
