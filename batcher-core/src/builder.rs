@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicUsize;
 
 use thiserror::Error;
 
-use crate::batch::{Backlog, Buffers, Encoding, Intake, SampleLimits, Segments, SpareRuns, Waiter};
+use crate::batch::{Backlog, Buffers, Encoding, Intake, SampleLimits, Segments, SpareRuns};
 use crate::delivery::DeliveryConfig;
+use crate::waiter::Waiter;
 use crate::{
     BatchId, Batcher, BlobStore, Codec, CodecId, Executor, Inline, MAX_BLOCK_LEN, MAX_CODEC_PARAMS,
     MAX_DICTIONARY_LEN, MAX_WRITER_LEN, Naming, Operation, PutMode, StoreError, check_name, default_name,

@@ -2,6 +2,7 @@
 //! thread or a task itself.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A piece of CPU work that owns all that it needs.
@@ -9,8 +10,8 @@ pub type Job = Box<dyn FnOnce() + Send + 'static>;
 
 /// Runs jobs: inline, on a pool, or wherever its user likes.
 ///
-/// A job may be run at once, later, on any thread, or be dropped without being run; the batcher notices a dropped
-/// job and keeps its data. Jobs do not wait for jobs that have not begun, so any pool with at least one thread makes
+/// A job may be run at once, later, on any thread, or be dropped without being run, as by an [`execute`](Self::execute) that
+/// panics; whoever handed it over notices, and the batcher keeps its data. Jobs do not wait for jobs that have not begun, so any pool with at least one thread makes
 /// progress.
 ///
 /// A job holds what it works with, this executor included. So an executor is not dropped while it keeps jobs, and the last to
@@ -33,6 +34,11 @@ impl Executor for Inline {
     fn execute(&self, job: Job) {
         job();
     }
+}
+
+/// Hands a job over. An executor that cannot take it, even by panicking, drops it, and a dropped job says so.
+pub(crate) fn hand_over(executor: &dyn Executor, job: impl FnOnce() + Send + 'static) {
+    let _ = catch_unwind(AssertUnwindSafe(|| executor.execute(Box::new(job))));
 }
 
 #[deny(clippy::missing_trait_methods)]

@@ -24,6 +24,7 @@ mod sink;
 mod source;
 mod store_error;
 mod timer;
+mod waiter;
 
 /// The macro with which [`BlobSink`] and [`BlobSource`] are implemented.
 pub use async_trait::async_trait;

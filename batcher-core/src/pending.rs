@@ -8,10 +8,11 @@ use std::task::Poll;
 use futures_channel::oneshot;
 
 use crate::batch::{
-    Answer, Block, Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header,
-    poll_all, seal,
+    Block, Cut, Dictionary, EncodedBlock, Encoding, KeyIndex, KeyJob, Sealed, binding, header, poll_all, seal,
 };
 use crate::delivery::{Attempts, Delivery, DeliveryConfig, OpenUploads, Stream, Undelivered};
+use crate::executor::hand_over;
+use crate::waiter::Answer;
 use crate::{BatchId, BatchMetrics, BatchReceipt, BlobStore, CodecError, FlushErrorKind};
 
 /// Up to so many blocks an object is indexed by the flush itself, where its key pages are made or few: in some 50
@@ -234,8 +235,7 @@ impl Index {
         if is_short {
             job();
         } else {
-            // Where the executor panics, the job is dropped, and the answer with it.
-            let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(job))));
+            hand_over(&*encoding.executor, job);
         }
         answered
     }

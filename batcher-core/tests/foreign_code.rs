@@ -12,7 +12,7 @@ mod later;
 
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -21,27 +21,38 @@ use std::time::Duration;
 use at_once::AtOnce;
 use batcher_codecs::Raw;
 use batcher_core::{
-    Batcher, BatcherBuilder, Codec, CodecError, CodecId, FlushErrorKind, FlushReport, Inline,
+    BatchReader, Batcher, BatcherBuilder, BlobSource, Codec, CodecError, CodecId, CodecRegistry, Executor,
+    FlushErrorKind, FlushReport, Inline, Job, Limit, ReadError, ReadErrorKind, ReadOptions,
 };
 use batcher_testkit::MemoryStore;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use later::{Later, run};
 
 /// Nothing takes so long.
 const LONG: Duration = Duration::from_secs(60);
 
-/// As that of a runtime that has been shut down.
-struct Gone;
+/// That of a runtime that may have been shut down.
+#[derive(Default)]
+struct Gone(AtomicBool);
 
 impl Wake for Gone {
     fn wake(self: Arc<Self>) {
-        panic!("the runtime is gone");
+        assert!(!self.0.load(Ordering::SeqCst), "the runtime is gone");
     }
 }
 
-/// Polls once on a runtime that is gone thereafter; drops the future.
+/// Polls once on a runtime that is gone thereafter.
+fn poll_before_it_goes<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    let runtime = Arc::new(Gone::default());
+    let polled = future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&runtime))));
+    runtime.0.store(true, Ordering::SeqCst);
+    polled
+}
+
+/// The same; drops the future.
 fn polled_by_the_gone<T>(future: impl Future<Output = T>) {
-    assert!(pin!(future).poll(&mut Context::from_waker(&Waker::from(Arc::new(Gone)))).is_pending());
+    assert!(poll_before_it_goes(pin!(future)).is_pending());
 }
 
 #[derive(Default)]
@@ -365,4 +376,77 @@ fn an_abandoned_block_wakes_the_flush() {
     drop(later.take());
     let error = flush.output().expect("it is woken").unwrap_err();
     assert!(matches!(error.kind(), FlushErrorKind::Encode(CodecError::Abandoned)));
+}
+
+/// An executor whose threads are gone.
+#[derive(Debug)]
+struct NoThreads;
+
+impl Executor for NoThreads {
+    fn execute(&self, _: Job) {
+        panic!("no threads");
+    }
+}
+
+/// A reader of some blobs that decodes there.
+fn reader(executor: impl Executor + 'static) -> BatchReader {
+    let mut batcher = builder().build().unwrap();
+    for key in ["a", "b", "c"] {
+        batcher.add(key, vec![1; 10_000]).unwrap();
+    }
+    let receipt = soon(batcher.flush(1)).unwrap().receipts.remove(0);
+    let options = ReadOptions::default().with_executor(Arc::new(executor));
+    let codecs = CodecRegistry::default().with(Raw);
+    soon(BatchReader::open_with(batcher.store().clone(), &receipt.object, &codecs, options)).unwrap()
+}
+
+#[test]
+fn what_an_executor_that_panics_would_decode_is_not_read() {
+    let reader = reader(NoThreads);
+    let abandoned = |error: ReadError| {
+        assert!(matches!(error.kind(), ReadErrorKind::Abandoned) && error.is_retryable());
+    };
+    abandoned(soon(reader.get("b")).unwrap_err());
+    abandoned(soon(reader.blobs().try_collect::<Vec<_>>()).unwrap_err());
+    abandoned(soon(reader.verify()).unwrap_err());
+}
+
+#[test]
+fn a_job_that_decodes_survives_a_waker_that_panics() {
+    let later = Later::default();
+    let reader = reader(later.clone());
+    for dropped in [false, true] {
+        let blobs = reader.blobs().try_collect::<Vec<_>>();
+        let mut blobs = Box::pin(async { blobs.await.map(|blobs| blobs.len()) });
+        let mut jobs = Vec::new();
+        // The index, sorting it, and what is in the blocks.
+        for _ in 0..3 {
+            while jobs.is_empty() {
+                assert!(poll_before_it_goes(blobs.as_mut()).is_pending());
+                jobs = later.take();
+            }
+            match dropped {
+                true => drop(std::mem::take(&mut jobs)),
+                false => run(std::mem::take(&mut jobs)),
+            }
+            if dropped {
+                let error = soon(blobs.as_mut()).unwrap_err();
+                assert!(matches!(error.kind(), ReadErrorKind::Abandoned));
+                break;
+            }
+        }
+    }
+}
+
+/// Who has to wait for a permit, and for what comes after it, is woken by whoever gives the permit back.
+#[test]
+fn a_permit_is_given_back_whatever_its_next_holder_does() {
+    let store = Limit::new(MemoryStore::new(), 1.try_into().unwrap());
+    store.inner().insert("object", "bytes");
+    let mut first = pin!(store.size("object"));
+    assert!(poll_once(first.as_mut()).is_pending());
+    let mut second = Box::pin(store.size("object"));
+    assert!(poll_before_it_goes(second.as_mut()).is_pending());
+    assert_eq!(soon(first).unwrap(), 5);
+    assert_eq!(soon(second).unwrap(), 5);
 }

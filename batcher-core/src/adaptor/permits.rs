@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 
+use crate::waiter::Answer;
+
 /// Hands out a fixed number of permits in the order in which they were asked for.
 ///
 /// A permit on its way to a waiter travels as a value through a channel: wherever a future is dropped, the permit
@@ -20,7 +22,7 @@ pub(super) struct Permits {
 #[derive(Debug)]
 struct Queue {
     free: usize,
-    waiters: VecDeque<oneshot::Sender<Permit>>,
+    waiters: VecDeque<Answer<Permit>>,
     /// How long the queue may grow before waiters that have gone away are swept out.
     sweep_at: usize,
 }
@@ -69,10 +71,8 @@ impl Permits {
                 next
             };
             // Outside the lock: waking runs foreign code.
-            match next.send(Permit { permits: Some(self.clone()) }) {
-                Ok(()) => return,
-                Err(mut unwanted) => unwanted.permits = None,
-            }
+            let Some(mut unwanted) = next.offer(Permit { permits: Some(self.clone()) }) else { return };
+            unwanted.permits = None;
         }
     }
 
@@ -84,10 +84,10 @@ impl Permits {
 impl Queue {
     fn enter(&mut self) -> oneshot::Receiver<Permit> {
         if self.waiters.len() >= self.sweep_at {
-            self.waiters.retain(|waiter| !waiter.is_canceled());
+            self.waiters.retain(|waiter| !waiter.is_unwanted());
             self.sweep_at = (self.waiters.len() * 2).max(FIRST_SWEEP);
         }
-        let (waiter, place) = oneshot::channel();
+        let (waiter, place) = Answer::channel();
         self.waiters.push_back(waiter);
         place
     }

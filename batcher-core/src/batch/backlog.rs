@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::waiter::wake;
+use crate::waiter::wake;
 
 /// Bytes of blocks that were copied together and are not yet compressed. Slices of the caller's own blobs do not count:
 /// they take no memory besides.

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use super::dictionary::Dictionary;
 use super::run::SpareRuns;
 use super::segments::{Segments, Stored};
-use super::waiter::Waiter;
 use super::{Backlog, Buffers};
 use crate::codec::checked_len;
+use crate::executor::hand_over;
 use crate::format::crc;
+use crate::waiter::Waiter;
 use crate::{Codec, CodecError, Executor};
 
 /// The bytes of a block: copied together from small blobs, or a slice of a large one.
@@ -263,8 +264,7 @@ struct EncodeJob {
 impl EncodeJob {
     fn hand_over(mut self) {
         let executor = Arc::clone(&self.encoding.executor);
-        // An executor that cannot take the job, even by panicking, drops it, and a dropped job says so.
-        let _ = catch_unwind(AssertUnwindSafe(|| executor.execute(Box::new(move || self.run()))));
+        hand_over(&*executor, move || self.run());
     }
 
     fn run(&mut self) {

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 
 use super::block::{Block, Caller, Encoding};
 use super::sample::{Sample, SampleLimits};
-use super::waiter::Waiter;
 use crate::Codec;
+use crate::executor::hand_over;
+use crate::waiter::Waiter;
 
 /// What was trained, and the codec that compresses with it.
 #[derive(Debug)]
@@ -95,8 +96,7 @@ impl Choice {
             job.run();
             return;
         }
-        // An executor that cannot take the job, even by panicking, drops it, and a dropped job says so.
-        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(Box::new(move || job.run()))));
+        hand_over(&*encoding.executor, move || job.run());
     }
 
     /// Hands a block to the executor once there is an answer.

@@ -10,8 +10,9 @@ use super::Cut;
 use super::block::Encoding;
 use super::page::{PutPage, Section};
 use super::run::{Indexed, LaneRuns, SortedRun, live};
-use super::waiter::Answer;
+use crate::executor::hand_over;
 use crate::format::{Binding, KeyEntry, KeyPageBuilder, KeyPageRef, Kind, shared_len};
+use crate::waiter::Answer;
 use crate::{Codec, CodecError};
 
 /// Bytes before compression to which a key page is filled at least.
@@ -105,14 +106,13 @@ impl KeyJob {
         let (is_over, over) = Answer::channel();
         if held >= JOB_LEN {
             let (made, context) = (Arc::clone(&index), Arc::clone(encoding));
-            let job = Box::new(move || {
+            let job = move || {
                 made.make(&*context.codec);
                 // In this order: whoever waits may want the memory back.
                 drop(made);
                 drop(is_over);
-            });
-            // Where the executor panics, the job is dropped and over.
-            let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(job)));
+            };
+            hand_over(&*encoding.executor, job);
         }
         Self { index, over }
     }

@@ -15,7 +15,6 @@ mod run;
 mod sample;
 mod seal;
 mod segments;
-mod waiter;
 
 pub(crate) use backlog::Backlog;
 pub(crate) use block::{Block, EncodedBlock, Encoding};
@@ -29,4 +28,3 @@ pub(crate) use run::SpareRuns;
 pub(crate) use sample::SampleLimits;
 pub(crate) use seal::{Sealed, binding, header, seal};
 pub(crate) use segments::Segments;
-pub(crate) use waiter::{Answer, Waiter};

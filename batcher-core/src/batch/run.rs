@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::iter::Peekable;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::block::Encoding;
 use super::entries::{Entries, Entry};
+use crate::executor::hand_over;
 
 /// Entries of a run: about as many as a core's own cache holds with their keys.
 pub(crate) const RUN_LEN: usize = 1 << 15;
@@ -37,8 +37,7 @@ impl Run {
     /// Has the run sorted. Whatever becomes of that job: who reads the run sorts it if need be.
     pub(crate) fn submit(self: &Arc<Self>, encoding: &Encoding) {
         let run = Arc::clone(self);
-        let job = Box::new(move || run.sort());
-        let _ = catch_unwind(AssertUnwindSafe(|| encoding.executor.execute(job)));
+        hand_over(&*encoding.executor, move || run.sort());
     }
 
     fn sort(&self) {

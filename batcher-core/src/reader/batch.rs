@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use futures_channel::oneshot;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::dictionaries::Dictionary;
@@ -12,10 +11,12 @@ use super::pages::Kept;
 use super::pipeline::guarded;
 use super::plan::{Joined, Place, join};
 use super::{ReadError, ReadErrorKind};
+use crate::executor::hand_over;
 use crate::format::{
     Binding, BlockPage, BlockPlace, DICTIONARIES, FORMAT_VERSION, KeyPage, MAX_BLOCK_LEN, Problem, Root,
     Section, Trailer, crc, same,
 };
+use crate::waiter::Answer;
 use crate::{Codec, CodecId, CodecRegistry, Executor};
 
 /// The root, and a few decoded pages.
@@ -149,10 +150,7 @@ pub(super) async fn run<T: Send + 'static>(
     executor: &Arc<dyn Executor>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    let (answer, answered) = oneshot::channel();
-    executor.execute(Box::new(move || {
-        // Nobody waits any longer where the reading future was dropped.
-        let _ = answer.send(work());
-    }));
+    let (answer, answered) = Answer::channel();
+    hand_over(&**executor, move || answer.give(work()));
     answered.await.ok()
 }

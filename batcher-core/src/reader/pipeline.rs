@@ -15,7 +15,9 @@ use super::plan::Place;
 use super::read_ahead::ReadAhead;
 use super::{ReadError, ReadErrorKind};
 use crate::CodecError;
+use crate::executor::hand_over;
 use crate::format::{Corruption, Problem};
+use crate::waiter::Answer;
 
 /// What becomes of frames.
 pub(super) trait Decoding {
@@ -124,8 +126,8 @@ impl<'a, D: Decoding> Pipeline<'a, D> {
             if run.is_empty() {
                 break;
             }
-            let (answer, answered) = oneshot::channel();
-            executor.execute(Box::new(move || {
+            let (answer, answered) = Answer::channel();
+            hand_over(&**executor, move || {
                 let mut decoded = Decoded { outputs: Vec::with_capacity(run.len()), failed: None };
                 for (section, offset, frame, work) in run {
                     match guarded(|| work(frame)) {
@@ -136,9 +138,8 @@ impl<'a, D: Decoding> Pipeline<'a, D> {
                         }
                     }
                 }
-                // Nobody waits any longer where the reading future was dropped.
-                let _ = answer.send(decoded);
-            }));
+                answer.give(decoded);
+            });
             self.jobs.push_back(answered);
             if self.failed.is_some() {
                 break;

@@ -87,6 +87,9 @@ impl Default for Engine {
     }
 }
 
+/// Bytes that one put takes, where it takes little: longer than what is somebody else's, and shorter than any object.
+pub(crate) const MAX_PUT_LEN: u64 = 10;
+
 pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
 pub(crate) type Store = Arc<dyn BlobStore>;
@@ -331,6 +334,16 @@ impl Executor for Threads {
 fn memory(world: World) -> Opened {
     Box::pin(async move {
         let store = world.store(MemoryStore::new());
+        world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
+        Ok(Arc::new(store) as Store)
+    })
+}
+
+/// Parts can be put, and the object that they make only put in place of another; no one put takes any object of the engine's.
+pub(crate) fn parts_replace(world: World) -> Opened {
+    Box::pin(async move {
+        let memory = MemoryStore::builder().without_multipart_create().with_max_put_len(MAX_PUT_LEN).build();
+        let store = world.store(memory);
         world.plant(&store, "somebody/else", "theirs").await.map_err(|error| error.to_string())?;
         Ok(Arc::new(store) as Store)
     })

@@ -16,7 +16,7 @@ const MEMORY: u64 = 4 << 20;
 /// Kinds that change what a pause is; without adaptors nothing pauses.
 pub(crate) const OF_PAUSES: [FaultKind; 2] = [FaultKind::Oversleeps, FaultKind::ClockJumps];
 
-pub(crate) fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> Run + Sync> {
+pub(crate) fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> Run + Sync + use<>> {
     let engine = engine.clone();
     Exploration::new(move |world| engine.clone().run(world))
         .limits(LIMITS.0, LIMITS.1)

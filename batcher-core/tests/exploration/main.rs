@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use batcher_core::PutMode;
 use batcher_testkit::{Exploration, FaultKind, World};
-use engine::{Adaptor, Engine};
+use engine::{Adaptor, Engine, parts_replace};
 use explore::{ENDS, LIMITS, OF_PAUSES, clean, explore, in_many_parts, out_of_reach};
 
 /// The ways in which an engine can keep its checkpoints.
@@ -75,6 +75,26 @@ fn every_fault_and_every_pair_while_pages_of_keys_are_made() {
                 let (engine, start) = (Engine { epochs: 1, ..engine.clone() }, Instant::now());
                 let seams = OF_SEAMS.into_iter().chain([FaultKind::Cancel]);
                 clean(&explore(&engine).faults(seams).late_window(1).depth(2).run(), start);
+            }
+        }
+    }
+}
+
+/// What `object_store`'s clients are like with objects that are too long for one put: the batcher looks first.
+#[test]
+fn every_fault_and_every_pair_where_uploads_cannot_be_created() {
+    for early in [false, true] {
+        for moves_on in [false, true] {
+            let engine = Engine { early, moves_on, open: parts_replace, ..Engine::default() };
+            // Nothing is created.
+            let without = [FaultKind::OwnExists, FaultKind::PhantomExists];
+            let without: Vec<_> = out_of_reach(&engine).into_iter().chain(without).collect();
+            let start = Instant::now();
+            let singles = explore(&engine).without(without.clone()).lasting(true).late_window(8);
+            clean(&singles.run(), start);
+            if !moves_on {
+                let (engine, start) = (Engine { epochs: 1, ..engine }, Instant::now());
+                clean(&explore(&engine).without(without).late_window(1).depth(2).run(), start);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Whoever waits for a block, for room, for a dictionary or for an index.
+//! Whoever waits for a block, for room, for a dictionary, for a job's answer or for a permit.
 //!
 //! A waker is the caller's code. Its runtime may be gone, and it may panic, long after its future was dropped: that must not keep
 //! others from being woken, nor a job from doing the rest of its work.
@@ -25,7 +25,7 @@ impl Waiter {
     }
 }
 
-/// What a job answers, or that it answers nothing.
+/// What somebody waits for, or that it does not come.
 #[derive(Debug)]
 pub(crate) struct Answer<T>(Option<oneshot::Sender<T>>);
 
@@ -36,10 +36,20 @@ impl<T> Answer<T> {
     }
 
     /// Nothing comes of it where nobody waits any longer.
-    pub(crate) fn give(mut self, answer: T) {
-        if let Some(sender) = self.0.take() {
-            let _ = catch_unwind(AssertUnwindSafe(|| sender.send(answer)));
-        }
+    pub(crate) fn give(self, answer: T) {
+        drop(self.offer(answer));
+    }
+
+    /// Gives the answer back where nobody waits any longer.
+    pub(crate) fn offer(mut self, answer: T) -> Option<T> {
+        let sender = self.0.take()?;
+        // It has been put where whoever waits finds it before these are woken.
+        catch_unwind(AssertUnwindSafe(|| sender.send(answer))).unwrap_or(Ok(())).err()
+    }
+
+    /// Whether nobody waits any longer.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.0.as_ref().is_none_or(oneshot::Sender::is_canceled)
     }
 }
 
