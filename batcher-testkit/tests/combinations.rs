@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
-use batcher_core::{BlobSink, BlobSource, Operation, PutMode, StoreErrorKind};
+use batcher_core::{BlobSink, BlobSource, Executor, Inline, Operation, PutMode, StoreErrorKind};
 use batcher_testkit::{
     Exploration, Fault, FaultKind, FaultPlan, FaultStore, Judge, MemoryStore, Report, World,
 };
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
@@ -53,12 +58,63 @@ fn what_is_to_be_lost_is_not_combined_with_the_end_of_its_own_caller() {
     let run = |world: World| async move {
         let store = world.store(MemoryStore::new());
         let _ = world.attempt("in", put(&store, "a")).await;
-        world.restart();
+        world.restart().await;
         Ok::<(), String>(())
     };
     let report = Exploration::new(run).faults([FaultKind::Vanishes, FaultKind::Cancel]).depth(2).run();
     report.assert_clean();
     assert_eq!(report.cases_of(2), 0);
+}
+
+/// Nothing is called in between.
+#[test]
+fn what_has_gone_wrong_is_combined_with_the_end_of_a_caller_who_knows() {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let calls = async {
+            put(&store, "a").await;
+            let mut turns = 0..1;
+            poll_fn(|context| {
+                context.waker().wake_by_ref();
+                turns.next().map_or(Poll::Ready(()), |_| Poll::Pending)
+            })
+            .await;
+        };
+        let _ = world.attempt("in", calls).await;
+        Ok::<(), String>(())
+    };
+    let report = Exploration::new(run).faults([FaultKind::RequestLost, FaultKind::Cancel]).depth(2).run();
+    report.assert_clean();
+    // One that goes away before there is an answer is the same as one whose request is not lost.
+    assert_eq!(report.cases_of(2), 1);
+}
+
+#[test]
+fn what_is_late_is_combined_with_the_end_of_a_caller_who_waits_for_it() {
+    let run = |world: World| async move {
+        let done = Arc::new((AtomicBool::new(false), AtomicWaker::new()));
+        let job = Arc::clone(&done);
+        let waits = async {
+            world.executor(Inline).execute(Box::new(move || {
+                job.0.store(true, Ordering::SeqCst);
+                job.1.wake();
+            }));
+            poll_fn(|context| {
+                done.1.register(context.waker());
+                if done.0.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        };
+        let _ = world.attempt("in", waits).await;
+        Ok::<(), String>(())
+    };
+    // Alone the job is done before anybody waits for it.
+    let report = Exploration::new(run).faults([FaultKind::JobLate]).depth(2).run();
+    report.assert_clean();
+    let kinds = [FaultKind::JobLate, FaultKind::Cancel];
+    let report = Exploration::new(run).faults(kinds).depth(2).run();
+    report.assert_clean();
+    assert_eq!([1, 2].map(|faults| report.cases_of(faults)), [1, 1]);
 }
 
 /// Three puts, each of which must not fail.

@@ -30,9 +30,27 @@ fn what_is_to_be_lost_is_there_until_it_is_lost() {
         world.run(store.put("o", payload("state"), PutMode::Create)).unwrap().unwrap();
         world.run(world.settle()).unwrap();
         assert_eq!(state(&world), (false, false), "{fault}");
-        world.restart();
-        world.run(store.size("o")).unwrap().ok();
+        world.run(world.restart()).unwrap();
         assert_eq!(state(&world), (true, true), "{fault}");
+    }
+}
+
+/// Also where it is looked at behind the wrapper.
+#[test]
+fn what_goes_with_a_process_is_gone_once_it_has_died() {
+    for (dies, calls) in [(Fault::CrashBefore, 2), (Fault::PanicBefore, 2)] {
+        let plan = FaultPlan::new().at(Operation::Put, 0, Fault::Vanishes).at(Operation::Size, 0, dies);
+        let world = World::new(plan);
+        let store = world.store(MemoryStore::new());
+        let left = world.run(async {
+            let process = async {
+                store.put("o", payload("state"), PutMode::Create).await?;
+                store.size("o").await
+            };
+            assert!(world.process("node", process).await.is_none());
+            store.inner().object("o")
+        });
+        assert_eq!((left.unwrap(), world.fired().len()), (None, calls));
     }
 }
 
@@ -50,24 +68,21 @@ fn what_was_written_again_or_deleted_or_holds_nothing_else_is_not_lost() {
                 }
             };
             world.run(calls).unwrap().unwrap();
-            world.restart();
-            world.run(world.settle()).unwrap();
+            world.run(world.restart()).unwrap();
             assert_eq!((state(&world), store.inner().names().len()), ((false, false), usize::from(again)));
         }
     }
     for nothing in ["", "\0\0"] {
         let (world, store) = put(Fault::Blanked);
         world.run(store.put("o", payload(nothing), PutMode::Create)).unwrap().unwrap();
-        world.restart();
-        world.run(world.settle()).unwrap();
+        world.run(world.restart()).unwrap();
         assert_eq!(state(&world), (false, false));
     }
     // A store that cannot delete keeps what it has, and nobody objects.
     let world = World::new(FaultPlan::new().at(Operation::Put, 0, Fault::Vanishes));
     let store = world.store(MemoryStore::builder().without_delete().build());
     world.run(store.put("o", payload("state"), PutMode::Create)).unwrap().unwrap();
-    world.restart();
-    world.run(world.settle()).unwrap();
+    world.run(world.restart()).unwrap();
     assert_eq!((state(&world), store.inner().names().len()), ((false, false), 1));
 }
 

@@ -69,6 +69,44 @@ fn all_combinations_are_run_and_counted() {
     }
 }
 
+/// A line that means nothing any longer would be clean for ever.
+#[test]
+fn a_replayed_line_is_clean_only_where_all_of_it_comes_about() {
+    let exploration = scenario(stubborn);
+    let unfired = |line: &str| {
+        let case = exploration.replay(line).unwrap();
+        assert!(case.violations.is_empty());
+        assert_eq!(case.is_clean(), catch_unwind(AssertUnwindSafe(|| case.assert_clean())).is_ok());
+        assert_eq!(case.is_clean(), case.never_fired().is_empty());
+        case.never_fired().to_string()
+    };
+    for line in ["", "put:state#0=ack-lost", "put#1=ack-lost put#0=request-lost"] {
+        assert_eq!(unfired(line), "", "{line}");
+    }
+    for line in ["put:other#0=ack-lost", "put:state#1=ack-lost", "read#0=short:1", "put:state#0=stale:1"] {
+        assert_eq!(unfired(line), line);
+    }
+    for line in ["put:other#0=ack-lost", "put:state#0=request-lost"] {
+        assert_eq!(unfired(&format!("put:state#0=ack-lost {line}")), line);
+    }
+    let healed = scenario(|world| async move {
+        let store = world.store(MemoryStore::new());
+        for name in ["a", "b"] {
+            let _ = store.put(name, Bytes::from_static(b"1").into(), PutMode::Replace).await;
+        }
+        Ok(())
+    });
+    let lasts =
+        ["put:a#0..=ack-lost", "put:a#0..all=request-lost", "put#1..=ack-lost", "put:b#0..=reject:denied"];
+    for line in lasts {
+        assert_eq!(healed.replay(line).unwrap().never_fired().len(), 0, "{line}");
+    }
+    assert_eq!(healed.replay("put:b#1..=ack-lost").unwrap().never_fired().len(), 1);
+    let careless = scenario(careless).replay("put:b#0=ack-lost").unwrap();
+    assert!(careless.never_fired().is_empty() && !careless.is_clean());
+    assert!(catch_unwind(AssertUnwindSafe(|| careless.assert_clean())).is_err());
+}
+
 #[test]
 fn combinations_without_a_kind_and_those_with_it_are_all_that_there_are() {
     let [kept, apart] = LOST;

@@ -117,8 +117,7 @@ fn a_crash_ends_the_process_and_takes_away_what_was_not_kept() {
             .run(async {
                 store.put("o", payload(), PutMode::Create).await.unwrap();
                 assert_eq!(store.inner().object("o").as_deref(), Some(&b"state"[..]));
-                world.restart();
-                world.settle().await;
+                world.restart().await;
             })
             .unwrap();
         assert_eq!(store.inner().object("o"), left);

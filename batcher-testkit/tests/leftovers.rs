@@ -168,8 +168,7 @@ fn an_object_that_was_deleted_is_written_again_with_the_same_bytes_alone() {
     let lost = |world: World| async move {
         let store = world.store(MemoryStore::new());
         store.put("state", Bytes::from_static(b"abc").into(), PutMode::Create).await?;
-        world.restart();
-        world.settle().await;
+        world.restart().await;
         let mode = PutMode::Replace;
         store.put("state", Bytes::from_static(b"abd").into(), mode).await
     };

@@ -23,7 +23,7 @@ async fn calls(world: &World) -> bool {
     let running = std::sync::Arc::clone(&ran);
     world.executor(Inline).execute(Box::new(move || drop(running)));
     world.timer().sleep(std::time::Duration::from_secs(1)).await;
-    world.restart();
+    world.restart().await;
     let ran = std::sync::Arc::strong_count(&ran) == 1;
     put.is_ok() && read && size && list && delete.is_ok() && decoded.is_ok() && ran
 }

@@ -186,7 +186,7 @@ fn two_worlds_in_one_future_do_not_disturb_each_other() {
     let answers = outer.run(join(of_one, of_other)).unwrap();
     assert_eq!(answers, ([true, false, false], [false, true, true]));
     outer.heal();
-    outer.restart();
+    outer.run(outer.restart()).unwrap();
     assert_eq!((outer.fired().len(), inner.fired().len()), (2, 1));
     assert_eq!((one.inner().names().len(), other.inner().names().len()), (3, 3));
     // Effects are late by the calls of their own world.

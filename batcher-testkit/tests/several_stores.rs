@@ -71,8 +71,7 @@ fn what_is_not_kept_is_lost_in_its_own_store() {
     let world = World::new(FaultPlan::new().at(Operation::Put, 3, Fault::Vanishes));
     let stores = world.run(async {
         let stores = two(&world).await;
-        world.restart();
-        world.settle().await;
+        world.restart().await;
         stores
     });
     let there = stores.unwrap().map(|store| store.inner().object("o"));

@@ -144,8 +144,7 @@ fn check(operation: Operation, fault: Fault, answer: Answer, effect: Effect) {
     ];
     assert_eq!(events, expected.into_iter().flatten().collect::<Vec<_>>(), "{case}");
     // What was not kept is lost now, and no earlier.
-    world.restart();
-    world.run(world.settle()).unwrap();
+    world.run(world.restart()).unwrap();
     let fired: Vec<_> = world.fired().into_iter().map(|fired| (fired.site.call, fired.fault)).collect();
     assert_eq!(fired, [(Call::from(operation), fault)], "{case}");
     assert_eq!(world.violations(), [], "{case}");
@@ -274,8 +273,7 @@ fn what_is_lost_at_a_restart_is_not_what_somebody_else_has_written_since() {
             .run(async {
                 store.put("new", payload("first"), PutMode::Replace).await.unwrap();
                 store.put("new", payload("second"), PutMode::Replace).await.unwrap();
-                world.restart();
-                world.settle().await;
+                world.restart().await;
             })
             .unwrap();
         assert_eq!(store.inner().object("new").as_deref(), Some(&b"second"[..]), "{fault}");

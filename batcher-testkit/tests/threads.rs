@@ -307,8 +307,7 @@ fn what_is_planted_and_lost_may_take_a_thread_too() {
     let store = world.store(Hooked(MemoryStore::new(), work));
     let ended = world.run(async {
         store.put("o", payload(), PutMode::Create).await.unwrap();
-        world.restart();
-        world.settle().await;
+        world.restart().await;
     });
     assert_eq!((ended, store.inner().0.object("o")), (Ok(()), Some(Bytes::from_static(&[0; 5]))));
 }

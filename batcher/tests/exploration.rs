@@ -123,7 +123,7 @@ async fn scenario(world: World) -> Result {
     restore(&world, &store, 0..2).await?;
     live(&world, &store, 1..3, 1).await?;
     world.settle().await;
-    world.restart();
+    world.restart().await;
     restore(&world, &store, 0..3).await
 }
 

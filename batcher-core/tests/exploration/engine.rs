@@ -131,7 +131,7 @@ impl Engine {
         }
         // Once more with everything that was late, and after a power cut.
         world.settle().await;
-        world.restart();
+        world.restart().await;
         self.restore(world, &store, &committed).await
     }
 

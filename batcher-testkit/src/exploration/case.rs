@@ -8,13 +8,13 @@ use super::Exploration;
 use super::report::{CaseReport, Report, Tally};
 use crate::fault::FaultPlan;
 use crate::judge::{Judge, Violation};
-use crate::world::{Chooser, Ended, FiredFault, History, InjectedPanic, World};
+use crate::world::{Behind, Chooser, Ended, FiredFault, History, InjectedPanic, World};
 
 pub(super) struct Case {
     pub(super) store_calls: u32,
     pub(super) fired: Vec<FiredFault>,
     /// The calls whose faults come about, if ever, at a crash or a restart.
-    pub(super) armed: Vec<u32>,
+    pub(super) armed: Vec<(u32, Behind)>,
     pub(super) violations: Vec<Violation>,
     pub(super) history: History,
     /// What was to go wrong.
@@ -40,7 +40,7 @@ impl Case {
     }
 
     pub(super) fn into_report(self) -> CaseReport {
-        CaseReport { violations: self.violations, fired: self.fired, history: self.history }
+        CaseReport { violations: self.violations, fired: self.fired, history: self.history, plan: self.plan }
     }
 }
 

@@ -178,6 +178,8 @@ where
     }
 
     /// The most faults in one run, all combinations of which are tried, each in a call behind those of the others. Default: 1.
+    /// An attempt is dropped also before anything else is called; not, though, before anything else has happened, which is the same as if
+    /// the call before had not gone wrong.
     ///
     /// A fault that is not the first has one parameter where the first has several that make little difference: an effect is late by one
     /// call or until the world is settled, one byte of a reply is missing or the bit in its middle is flipped, half of an object is left.
@@ -294,7 +296,23 @@ where
         sample::sample(self, seeds, faults)
     }
 
-    /// Runs the one case that a line names, as a [`Failure`] shows it.
+    /// Runs the one case that a line names, as a [`Failure`] shows it. What was mended is kept so by
+    /// [`assert_clean`](CaseReport::assert_clean), which fails, too, where the line names no call of the scenario any longer:
+    ///
+    /// ```
+    /// # use batcher_core::{BlobSink, PutMode};
+    /// # use batcher_testkit::{Exploration, MemoryStore, World};
+    /// # use bytes::Bytes;
+    /// # let exploration = Exploration::new(|world: World| async move {
+    /// #     let store = world.store(MemoryStore::new());
+    /// #     let put = || store.put("state", Bytes::from_static(b"1").into(), PutMode::Replace);
+    /// #     if put().await.is_err() { put().await?; }
+    /// #     Ok::<(), batcher_core::StoreError>(())
+    /// # });
+    /// exploration.replay("put:state#0=ack-lost")?.assert_clean();
+    /// assert_eq!(exploration.replay("put:stale#0=ack-lost")?.never_fired().len(), 1);
+    /// # Ok::<(), batcher_testkit::ParseError>(())
+    /// ```
     ///
     /// # Errors
     ///

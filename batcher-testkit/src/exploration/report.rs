@@ -40,6 +40,51 @@ pub struct CaseReport {
     pub fired: Vec<FiredFault>,
     /// What happened.
     pub history: History,
+    pub(super) plan: FaultPlan,
+}
+
+impl CaseReport {
+    /// What was to go wrong and did not: all of a [replayed](super::Exploration::replay) line whose calls the scenario no longer makes.
+    pub fn never_fired(&self) -> FaultPlan {
+        let entries =
+            self.plan.entries.iter().filter(|entry| !self.fired.iter().any(|fired| entry.is(fired)));
+        FaultPlan { entries: entries.cloned().collect() }
+    }
+
+    /// Whether everything went wrong that was to, and no defect was found.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.violations.is_empty() && self.never_fired().is_empty()
+    }
+
+    /// Fails the test where a defect was found, or something did not go wrong that was to: a line that means nothing any longer
+    /// keeps nothing from coming back.
+    ///
+    /// # Panics
+    ///
+    /// As said.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        assert!(self.is_clean(), "{self}");
+    }
+}
+
+impl fmt::Display for CaseReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for violation in &self.violations {
+            writeln!(f, "  {violation}")?;
+        }
+        let nothing = if self.plan.is_empty() { " (with nothing going wrong)" } else { "" };
+        writeln!(f, "  replay: {:?}{nothing}", self.plan.to_string())?;
+        let never_fired = self.never_fired();
+        if !never_fired.is_empty() {
+            writeln!(f, "  never came about: {never_fired}")?;
+        }
+        for line in self.history.to_string().lines() {
+            writeln!(f, "    {line}")?;
+        }
+        Ok(())
+    }
 }
 
 /// A case that failed, with no more faults than it needs.
@@ -54,15 +99,7 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for violation in &self.case.violations {
-            writeln!(f, "  {violation}")?;
-        }
-        let nothing = if self.plan.is_empty() { " (with nothing going wrong)" } else { "" };
-        writeln!(f, "  replay: {:?}{nothing}", self.plan.to_string())?;
-        for line in self.case.history.to_string().lines() {
-            writeln!(f, "    {line}")?;
-        }
-        Ok(())
+        self.case.fmt(f)
     }
 }
 

@@ -111,12 +111,15 @@ where
             Some(last) => {
                 let calls = case.history.calls();
                 // What is to be lost at a crash is so from its call on, although it comes about later.
-                let armed =
-                    |call: &&u32| calls.get(**call as usize).is_some_and(|record| last.is_at(&record.site));
-                let fired = case.fired.iter().find(|fired| last.is_at(&fired.site));
-                let armed = case.armed.iter().find(armed).map(|call| call + 1);
-                let Some(position) = armed.or(fired.map(|fired| fired.position)) else { return Vec::new() };
-                Some(position)
+                let mut armed = case.armed.iter().filter(|(call, _)| {
+                    calls.get(*call as usize).is_some_and(|record| last.is_at(&record.site))
+                });
+                let mut fired = case.fired.iter().filter(|fired| last.is_at(&fired.site));
+                let armed = armed.next().map(|(_, behind)| *behind);
+                let Some(behind) = armed.or_else(|| fired.next().map(|fired| fired.behind)) else {
+                    return Vec::new();
+                };
+                Some(behind)
             }
         };
         let mut plans = Vec::new();
@@ -128,7 +131,7 @@ where
         for (index, record) in case.history.calls().iter().enumerate() {
             let region = matches!(record.site.call, Call::Attempt | Call::Process);
             let index = u32::try_from(index).unwrap_or(u32::MAX);
-            if !region && after.is_some_and(|after| index < after) || record.fault.is_some() {
+            if !region && after.is_some_and(|after| index < after.call) || record.fault.is_some() {
                 continue;
             }
             let depth = Depth { late_window: self.late_window, coarse: !plan.is_empty() };
@@ -136,7 +139,7 @@ where
                 let mut add = |fault: Fault| {
                     if let (Fault::Cancel { pending, .. }, Some(after)) = (fault, after) {
                         let point = record.info.pendings.iter().find(|point| point.nth == pending);
-                        if point.is_none_or(|point| point.calls <= after) {
+                        if point.is_none_or(|point| point.moments < after.moments) {
                             return;
                         }
                     }

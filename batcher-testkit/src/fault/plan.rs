@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::text::{ParseError, parse_key, write_key};
 use super::{Call, CallInfo, Fault, Site, Span};
+use crate::world::FiredFault;
 
 /// Which calls go wrong, and how. Where several entries mean the same call, the first one counts.
 ///
@@ -109,6 +110,18 @@ impl Entry {
     /// A fault of this very call.
     pub(crate) fn at(site: &Site, span: Span, fault: Fault) -> Self {
         Self { call: site.call, key: Some(site.key.to_string()), nth: site.nth, span, fault }
+    }
+
+    /// Whether it came about so.
+    pub(crate) fn is(&self, fired: &FiredFault) -> bool {
+        let site = &fired.site;
+        // One that lasts may come about in a later call, where the first leaves nothing to be spoilt.
+        let meant = match (self.span, &self.key) {
+            (Span::Once, Some(_)) => self.is_at(site),
+            (Span::Once, None) | (Span::Persistent, _) => self.call == site.call,
+            (Span::Outage, _) => site.call.is_store(),
+        };
+        meant && (self.fault, self.span) == (fired.fault, fired.span)
     }
 
     /// Whether it means this call by its key.

@@ -28,8 +28,8 @@ pub(crate) struct CallInfo {
 pub(crate) struct PendingPoint {
     /// How often it had been pending before.
     pub(crate) nth: u32,
-    /// How many calls had been made.
-    pub(crate) calls: u32,
+    /// How many moments of calls there had been.
+    pub(crate) moments: usize,
     /// Whether a write had been submitted that the wrapped store had not begun: it may still never come about.
     pub(crate) open_writes: bool,
 }

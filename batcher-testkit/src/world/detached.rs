@@ -80,6 +80,11 @@ impl World {
         }
     }
 
+    /// Ready when what is lost is lost.
+    pub(super) fn poll_lost(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.poll_detached(Due::Now, context) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
     /// Waits until everything has come about that is due before the effect of this call.
     pub(crate) async fn catch_up(&self, store_call: u32) {
         std::future::poll_fn(|context| {

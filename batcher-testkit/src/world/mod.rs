@@ -11,6 +11,7 @@ mod region;
 mod state;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batcher_core::{BlobStore, Codec, Executor, Operation, Timer};
@@ -21,6 +22,7 @@ pub(crate) use self::detached::{Due, Effect};
 pub use self::driver::Stuck;
 pub(crate) use self::driver::{Ended, Limits};
 pub(crate) use self::ledger::{Doubt, Source, Upload, Wreck};
+pub(crate) use self::record::Behind;
 pub use self::record::{CallRecord, EventKind, FiredFault, History, HistoryEvent};
 pub(crate) use self::region::InjectedPanic;
 use self::region::Region;
@@ -128,10 +130,11 @@ impl World {
         Region::new(self.clone(), Call::Process, label, future).await
     }
 
-    /// Takes away what stores have acknowledged without keeping it, as a power cut would; a process that dies does so by
-    /// itself.
-    pub fn restart(&self) {
+    /// Takes away what stores have acknowledged without keeping it, as a power cut would, and waits until it is gone. A process that
+    /// dies does so by itself.
+    pub async fn restart(&self) {
         self.lose_doomed();
+        poll_fn(|context| self.poll_lost(context)).await;
     }
 
     /// Ends all faults that last and have begun: the credentials are refreshed, the disk has room again. One that begins

@@ -16,8 +16,18 @@ pub struct FiredFault {
     pub fault: Fault,
     /// Whether it was one that lasts.
     pub span: Span,
+    /// From where on others come about behind it.
+    pub(crate) behind: Behind,
+}
+
+/// What is behind a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Behind {
     /// The first call that had not been submitted when it came about or, for all but cancellations, the one after its own.
-    pub(crate) position: u32,
+    pub(crate) call: u32,
+    /// How many moments there have been, at least, when a future is dropped behind it: a call whose caller goes away before anything else
+    /// happens is as good as one that has not gone wrong.
+    pub(crate) moments: usize,
 }
 
 /// A call as a world has counted it.

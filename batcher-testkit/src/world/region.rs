@@ -89,6 +89,14 @@ impl<F: Future> Region<F> {
     }
 }
 
+impl<F: Future> Region<F> {
+    /// Given up. Whoever goes on behind a process that has died finds that gone which goes with it.
+    fn poll_lost(&self, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let lost = if self.call == Call::Process { self.world.poll_lost(context) } else { Poll::Ready(()) };
+        lost.map(|()| None)
+    }
+}
+
 impl<F: Future> Unpin for Region<F> {}
 
 impl<F: Future> Future for Region<F> {
@@ -97,7 +105,7 @@ impl<F: Future> Future for Region<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let id = this.begin();
-        let Some(future) = this.future.as_mut() else { return Poll::Ready(None) };
+        let Some(future) = this.future.as_mut() else { return this.poll_lost(context) };
         this.world.state().enter(this.call, id);
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
         this.world.state().leave(id);
@@ -110,12 +118,12 @@ impl<F: Future> Future for Region<F> {
                 None => Poll::Pending,
                 Some(effects) => {
                     this.end(Some(effects));
-                    Poll::Ready(None)
+                    this.poll_lost(context)
                 }
             },
             Err(payload) if payload.is::<InjectedPanic>() => {
                 this.end(Some(Fate::Done));
-                Poll::Ready(None)
+                this.poll_lost(context)
             }
             Err(payload) => {
                 this.end(Some(Fate::Done));

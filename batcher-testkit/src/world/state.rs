@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::detached::Detached;
 use super::ledger::{Ledger, Wreck};
 use super::model::Model;
-use super::record::{CallRecord, EventKind, FiredFault, History};
+use super::record::{Behind, CallRecord, EventKind, FiredFault, History};
 use crate::fault::{
     Call, CallInfo, Depth, Entry, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span,
 };
@@ -87,7 +87,7 @@ impl Chance {
         let mut info = info.clone();
         // How long an answer will be nobody knows yet, nor how often the future will be pending in this case.
         if matches!(site.call, Call::Attempt | Call::Process) {
-            let point = |nth| PendingPoint { nth, calls: 0, open_writes: true };
+            let point = |nth| PendingPoint { nth, moments: 0, open_writes: true };
             let about = self.odds.pendings.get(&site.key).copied().unwrap_or(UNKNOWN);
             info.pendings = (0..about + 2).map(point).collect();
         }
@@ -175,7 +175,7 @@ pub(crate) struct State {
     pub(crate) stores: Vec<(Arc<dyn BlobStore>, Ledger)>,
     pub(crate) doomed: Vec<(usize, String, u32, Wreck)>,
     /// Calls whose faults are to come about later, at a crash or a restart.
-    pub(crate) armed: Vec<u32>,
+    pub(crate) armed: Vec<(u32, Behind)>,
     /// Whether a store holds something else than it should.
     pub(crate) damaged: bool,
     pub(crate) model: Model,
@@ -294,10 +294,20 @@ impl State {
     pub(crate) fn fire(&mut self, id: u32) {
         let Some(record) = self.calls.get(id as usize) else { return };
         if let Some((fault, span)) = record.fault {
-            let submitted = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-            let position = if matches!(fault, Fault::Cancel { .. }) { submitted } else { id + 1 };
-            self.fired.push(FiredFault { site: record.site.clone(), fault, span, position });
+            let (site, behind) = (record.site.clone(), self.behind(id, fault));
+            self.fired.push(FiredFault { site, fault, span, behind });
         }
+    }
+
+    /// What is behind the fault of a call, which comes about now.
+    fn behind(&self, id: u32, fault: Fault) -> Behind {
+        let submitted = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        let call = if matches!(fault, Fault::Cancel { .. }) { submitted } else { id + 1 };
+        // Codecs, executors and timers have gone wrong when their call is over, which is no moment.
+        let is_over = !self.calls.get(id as usize).is_some_and(|record| {
+            record.site.call.is_store() || matches!(record.site.call, Call::Attempt | Call::Process)
+        });
+        Behind { call, moments: self.events.len() + usize::from(!is_over) }
     }
 
     /// What is called from now on is called within this attempt or process.
@@ -321,10 +331,9 @@ impl State {
         if nth > 0 && std::mem::replace(events_before, self.events.len()) == self.events.len() {
             return;
         }
-        let calls = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        let open_writes = self.open_writes > 0;
+        let (moments, open_writes) = (self.events.len(), self.open_writes > 0);
         if let Some(record) = self.calls.get_mut(id as usize) {
-            record.info.pendings.push(PendingPoint { nth, calls, open_writes });
+            record.info.pendings.push(PendingPoint { nth, moments, open_writes });
         }
     }
 
@@ -410,7 +419,9 @@ impl State {
 
     /// Has what a call wrote be lost at the next crash or restart.
     pub(crate) fn doom(&mut self, store: usize, name: &str, call: u32, wreck: Wreck) {
-        self.armed.push(call);
+        if let Some((fault, _)) = self.calls.get(call as usize).and_then(|record| record.fault) {
+            self.armed.push((call, self.behind(call, fault)));
+        }
         self.doomed.push((store, name.to_owned(), call, wreck));
     }
 }

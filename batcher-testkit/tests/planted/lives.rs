@@ -29,7 +29,7 @@ async fn run(world: World, bug: Option<Bug>) -> Result<(), String> {
             Some(ended) => {
                 ended?;
                 world.settle().await;
-                world.restart();
+                world.restart().await;
                 read_back(&world, &Tools::new(&world, store, bug), &committed).await;
                 return Ok(());
             }
