@@ -26,7 +26,7 @@ fn on_one_thread(rule: SinkRule, store: &dyn BlobStore) -> Finding {
 
 fn without_runtime(rule: SinkRule, store: &dyn BlobStore) -> Finding {
     // One thread would sync a thousand files one after the other.
-    let options = SinkOptions::default().without("long_lists_are_complete");
+    let options = SinkOptions::default().without("long_lists_are_complete").on_threads();
     batcher_testkit::block_on(rule.check(store, &options))
 }
 

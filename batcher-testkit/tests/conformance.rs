@@ -99,7 +99,7 @@ fn ids_are_names_and_say_what_they_mean() {
     let sinks = sink_rules().iter().map(|rule| (rule.id(), rule.summary()));
     let codecs = codec_rules().iter().map(|rule| (rule.id(), rule.summary()));
     let rules: Vec<_> = sinks.chain(codecs).collect();
-    assert_eq!(rules.len(), 68);
+    assert_eq!(rules.len(), 69);
     for (id, summary) in rules {
         assert!(id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{id}");
         assert!(summary.ends_with('.'), "{id}: {summary}");

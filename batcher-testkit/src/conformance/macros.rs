@@ -3,7 +3,7 @@
 /// Makes a module with one `#[test]` for each rule of [`sink`](crate::conformance::sink), under the rule's name.
 ///
 /// Takes the module's name and either an expression that gives a new store, which is then run on
-/// [`block_on`](crate::block_on), or a closure from a [`SinkRule`](crate::conformance::SinkRule) to its
+/// [`block_on`](crate::block_on) and [on threads](crate::conformance::SinkOptions::on_threads), or a closure from a [`SinkRule`](crate::conformance::SinkRule) to its
 /// [`Finding`](crate::conformance::Finding). Both see what the module around the call sees. The
 /// [module's documentation](crate::conformance) has an example of each.
 #[macro_export]
@@ -22,7 +22,7 @@ macro_rules! sink_conformance {
     };
     ($module:ident, $store:expr) => {
         $crate::sink_conformance!($module, |rule| {
-            let options = $crate::conformance::SinkOptions::default();
+            let options = $crate::conformance::SinkOptions::default().on_threads();
             $crate::block_on(rule.check(&$store, &options))
         });
     };

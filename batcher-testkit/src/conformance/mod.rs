@@ -91,6 +91,7 @@
 //! - Durability: that an acknowledged object outlives a power cut.
 //! - Time. There is no clock here: a future that nobody wakes hangs, as does a store whose dropped future keeps a lock,
 //!   and a dropped write is looked at only for a few polls.
+//! - Races within a store that is never pending, unless it is used [on threads](SinkOptions::on_threads), as in the short form.
 //! - That futures are `Send`: the traits do not let any others be.
 //! - Listing everything, by the empty prefix: that would be other people's objects.
 //! - In the short form of [`codec_conformance!`](crate::codec_conformance): how much decoding allocates

@@ -49,6 +49,7 @@ pub(crate) enum Defect {
     AbortCompletes,
     CompletionReplaces,
     CompletionNeverReplaces,
+    CompletionLooksFirst,
     UploadsShareParts,
     PartsStandAsTheyCome,
     OnePartAtATime,

@@ -16,6 +16,7 @@ mod learned;
 mod shared;
 mod sink_defects;
 mod store;
+mod threads;
 mod upload;
 
 use std::future::poll_fn;

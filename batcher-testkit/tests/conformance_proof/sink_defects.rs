@@ -115,7 +115,12 @@ const DEFECTS: &[(Defect, &[&str])] = &[
     (AbortCompletes, &["aborted_uploads_leave_nothing"]),
     (
         CompletionReplaces,
-        &["errors_name_object_and_operation", "completion_honours_the_mode", "uploads_at_once_are_apart"],
+        &[
+            "errors_name_object_and_operation",
+            "completion_honours_the_mode",
+            "uploads_at_once_are_apart",
+            "one_completion_wins",
+        ],
     ),
     (
         CompletionNeverReplaces,
@@ -123,9 +128,11 @@ const DEFECTS: &[(Defect, &[&str])] = &[
             "uploads_are_invisible_until_completed",
             "completion_honours_the_mode",
             "uploads_at_once_are_apart",
+            "one_completion_wins",
         ],
     ),
-    (UploadsShareParts, &["uploads_at_once_are_apart"]),
+    (CompletionLooksFirst, &["one_completion_wins"]),
+    (UploadsShareParts, &["uploads_at_once_are_apart", "one_completion_wins"]),
     (PartsStandAsTheyCome, &["parts_finish_in_any_order", "parts_run_at_once"]),
     (OnePartAtATime, &["parts_run_at_once"]),
     (OneByteIsNoPart, &["one_part_suffices"]),

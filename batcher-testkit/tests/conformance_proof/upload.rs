@@ -111,6 +111,17 @@ impl MultipartUpload for BrokenUpload {
             Defect::PartsStandAsTheyCome if came.len() == self.all.len() && self.mode == PutMode::Replace => {
                 self.store.put(&self.name, join(&came).into(), self.mode).await
             }
+            Defect::CompletionLooksFirst
+                if self.mode == PutMode::Create && came.len() == self.all.len() && !came.is_empty() =>
+            {
+                if self.store.object(&self.name).is_some() {
+                    let operation = Operation::CompleteMultipart;
+                    return Err(StoreError::new(StoreErrorKind::AlreadyExists, operation, &self.name));
+                }
+                pause().await;
+                self.inner.abort().await?;
+                self.store.put(&self.name, join(&self.all).into(), PutMode::Replace).await
+            }
             Defect::MissingPartsAreSkipped if came.len() < self.all.len() => {
                 self.store.put(&self.name, join(&came).into(), self.mode).await
             }

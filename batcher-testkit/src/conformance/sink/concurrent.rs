@@ -1,7 +1,7 @@
 //! Many at once.
 
 use batcher_core::PutMode;
-use futures_util::future::join_all;
+use futures_util::future::FutureExt;
 
 use super::trial::{Trial, worked};
 use crate::conformance::corpus::Noise;
@@ -29,5 +29,5 @@ pub(super) async fn many_at_once_do_not_mix(trial: &Trial<'_>) -> Checked {
         }
         Ok(())
     };
-    join_all((0..USERS).map(user)).await.into_iter().collect()
+    trial.at_once((0..USERS).map(|number| user(number).boxed()).collect()).await.into_iter().collect()
 }

@@ -1,13 +1,12 @@
 //! Conditional creation.
 
 use batcher_core::{Outcome, PutMode, StoreErrorKind};
-use futures_util::future::join_all;
 
 use super::trial::{Trial, failed, same_bytes, worked};
 use crate::conformance::unmet::{Checked, applies, broken, ensure};
 
 /// Races are lost and won by chance.
-const ROUNDS: usize = 10;
+pub(super) const ROUNDS: usize = 10;
 const LEN: usize = 9999;
 
 const UNDECLARED: &str = "create is not declared";
@@ -42,7 +41,7 @@ pub(super) async fn one_creator_wins(trial: &Trial<'_>) -> Checked {
             trial.store.put(&name, bytes::Bytes::from(content(creator)).into(), PutMode::Create)
         });
         let (mut winners, mut losers) = (Vec::new(), Vec::new());
-        for (creator, outcome) in (0..contenders).zip(join_all(creators).await) {
+        for (creator, outcome) in (0..contenders).zip(trial.at_once(creators.collect()).await) {
             match outcome {
                 Ok(()) => winners.push(creator),
                 Err(error)

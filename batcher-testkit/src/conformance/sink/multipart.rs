@@ -3,12 +3,16 @@
 use batcher_core::{Payload, PutMode, StoreErrorKind};
 use bytes::Bytes;
 
+use super::create::ROUNDS;
 use super::trial::{Trial, failed, worked};
 use crate::conformance::corpus::Noise;
-use crate::conformance::unmet::{Checked, Unmet, applies, ensure_eq};
+use crate::conformance::unmet::{Checked, Unmet, applies, ensure, ensure_eq, show};
 
 /// The length of parts where the store does not ask for longer ones.
 const SHORT: u64 = 1000;
+
+/// The length of a part that has none beside it.
+const ALONE: usize = 1000;
 
 /// The longest part that is worth trying.
 const LONGEST: u64 = 32 << 20;
@@ -141,6 +145,57 @@ pub(super) async fn completion_honours_the_mode(trial: &Trial<'_>) -> Checked {
             } else {
                 worked(&format!("completion of {name:?}, to be replaced"), completed)?;
                 trial.holds(&name, b"second").await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn one_completion_wins(trial: &Trial<'_>) -> Checked {
+    let contenders = u8::try_from(trial.options.contenders).unwrap_or(u8::MAX);
+    // The last part, as which one alone counts, may be of any length.
+    let content = |contender: u8| vec![contender; ALONE];
+    for mode in modes(trial)? {
+        for round in 0..ROUNDS {
+            let name = trial.name(format_args!("{mode:?}/{round}"));
+            let mut uploads = Vec::new();
+            for contender in 0..contenders {
+                let mut upload = trial.start(&name, mode).await?;
+                worked("a part", upload.put_part(Bytes::from(content(contender)).into()).await)?;
+                uploads.push(upload);
+            }
+            let completions = uploads.iter_mut().map(|upload| upload.complete());
+            let completed = trial.at_once(completions.collect()).await;
+            let mut winners = Vec::new();
+            for (contender, completed) in (0..contenders).zip(completed) {
+                match completed {
+                    Ok(()) => winners.push(contender),
+                    Err(error)
+                        if mode == PutMode::Create
+                            && (error.kind() == StoreErrorKind::AlreadyExists
+                                || error.kind().is_retryable()) => {}
+                    completed => {
+                        worked(&format!("completion of {name:?}, {mode:?}, beside others"), completed)?;
+                    }
+                }
+            }
+            ensure!(
+                mode == PutMode::Replace || winners.len() <= 1,
+                "completion of {name:?} by {contenders} at once, to be created: expected one to succeed, got success for {winners:?}"
+            );
+            if !winners.is_empty() {
+                let stored = trial.whole(&name).await?;
+                let owner = winners.iter().find(|winner| *stored == *content(**winner));
+                ensure!(
+                    owner.is_some(),
+                    "{name:?}: expected the content of one of {winners:?}, got {}",
+                    show(&stored)
+                );
+            }
+            for (contender, upload) in (0..contenders).zip(&mut uploads) {
+                if !winners.contains(&contender) {
+                    let _ = upload.abort().await;
+                }
             }
         }
     }

@@ -20,6 +20,7 @@ pub struct SinkOptions {
     pub(super) prefix: String,
     pub(super) contenders: usize,
     pub(super) odd_names: bool,
+    pub(super) threads: bool,
     without: BTreeSet<&'static str>,
 }
 
@@ -36,12 +37,26 @@ impl SinkOptions {
     /// every run: a rule that finds an object in its place is broken. A store whose longest put is shorter than 4 KiB
     /// cannot be judged.
     pub fn new(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), contenders: 8, odd_names: true, without: BTreeSet::new() }
+        Self {
+            prefix: prefix.into(),
+            contenders: 8,
+            odd_names: true,
+            threads: false,
+            without: BTreeSet::new(),
+        }
     }
 
     /// How many create the same object at once; 8 by default, 2 at least.
     pub fn with_contenders(mut self, contenders: usize) -> Self {
         self.contenders = contenders.max(2);
+        self
+    }
+
+    /// Has those who write, read or complete one object at once do so on a thread each, by [`block_on`](crate::block_on), while the thread that
+    /// checks waits for them. A store that is never pending has no races else: it looks first and then writes before anybody else has a turn. For stores
+    /// that need neither a runtime nor the thread that checks; the short form of [`sink_conformance!`](crate::sink_conformance) has it so.
+    pub fn on_threads(mut self) -> Self {
+        self.threads = true;
         self
     }
 

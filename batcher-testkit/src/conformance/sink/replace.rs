@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use batcher_core::{PutMode, ReadRange, ReadReply};
-use futures_util::future::{join, join_all};
+use futures_util::future::FutureExt;
 
 use super::trial::{Trial, worked};
 use crate::cancellation_point::cancellation_point;
@@ -79,6 +79,15 @@ fn version_in(range: &ReadRange, reply: &ReadReply, shortest: usize) -> Checked<
     Ok(version)
 }
 
+/// Says so when it goes.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
     let name = trial.name("replaced");
     let shortest = trial.fitting(2 * SHORTEST) / 2;
@@ -87,16 +96,13 @@ pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
     let done = AtomicBool::new(false);
     let told: Mutex<BTreeMap<String, u8>> = Mutex::default();
     let writer = async {
-        let written = async {
-            for version in 1..VERSIONS {
-                trial.put(&name, content(version), PutMode::Replace).await?;
-                cancellation_point().await;
-            }
-            Ok(())
-        };
-        let written = written.await;
-        done.store(true, Ordering::Relaxed);
-        written
+        // Readers end with it, also where the store panics.
+        let _done = Done(&done);
+        for version in 1..VERSIONS {
+            trial.put(&name, content(version), PutMode::Replace).await?;
+            cancellation_point().await;
+        }
+        Ok(())
     };
     let reader = async |reader: usize| {
         let mut newest = 0;
@@ -137,8 +143,8 @@ pub(super) async fn readers_see_whole_versions(trial: &Trial<'_>) -> Checked {
         }
         Ok(())
     };
-    let (written, read) = join(writer, join_all((0..READERS).map(reader))).await;
-    written?;
-    read.into_iter().collect::<Checked>()?;
+    let readers = (0..READERS).map(|number| reader(number).boxed());
+    let all = trial.at_once(std::iter::once(writer.boxed()).chain(readers).collect()).await;
+    all.into_iter().collect::<Checked>()?;
     trial.holds(&name, &content(VERSIONS - 1)).await
 }

@@ -44,6 +44,7 @@ macro_rules! __sink_rules {
             multipart::aborted_uploads_leave_nothing: "An upload that is aborted, or dropped, never becomes an object.";
             multipart::completion_honours_the_mode: "Completion replaces, or refuses a name that has been taken.";
             multipart::uploads_at_once_are_apart: "Two uploads of one name at once keep their parts apart.";
+            multipart::one_completion_wins: "Of several who complete one object at once, one at most creates it, and it is whole and that one's.";
             part::parts_finish_in_any_order: "Parts stand in the order in which they were asked for.";
             part::parts_run_at_once: "Parts that are sent at once all arrive.";
             part::one_part_suffices: "An upload of one part, of any length, is an object.";

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Display;
-use std::sync::{Mutex, PoisonError};
+use std::panic::resume_unwind;
+use std::sync::{Barrier, Mutex, PoisonError};
+use std::thread;
 
 use batcher_core::{
     BlobStore, MultipartUpload, ObjectInfo, Outcome, Payload, PutMode, ReadRange, ReadReply,
     SinkCapabilities, StoreError, StoreErrorKind,
 };
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::SinkOptions;
+use crate::block_on;
 use crate::conformance::unmet::{Checked, Unmet, broken, ensure, ensure_eq, show};
 
 /// How many requests are sent at once where nothing hangs on it.
@@ -164,6 +168,28 @@ impl<'a> Trial<'a> {
     /// As [`listed`](Self::listed), in a rule that is about lists.
     pub(super) async fn must_list(&self, prefix: &str) -> Checked<BTreeMap<String, u64>> {
         self.listed(prefix).await?.ok_or_else(|| Unmet::NotApplicable("the store does not list".to_owned()))
+    }
+
+    /// What comes of futures that run at once; on a thread each, where the store may be used so.
+    pub(super) async fn at_once<T: Send>(&self, futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+        if !self.options.threads {
+            return join_all(futures).await;
+        }
+        let begin = &Barrier::new(futures.len());
+        // A panic is the store's, and reported as one on this thread would be.
+        thread::scope(|scope| {
+            let run = |future| {
+                scope.spawn(move || {
+                    begin.wait();
+                    block_on(future)
+                })
+            };
+            let threads: Vec<_> = futures.into_iter().map(run).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        })
     }
 
     /// Starts an upload, which must work.
