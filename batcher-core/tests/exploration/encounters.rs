@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use batcher_codecs::{Lz4, registry};
 use batcher_core::{
-    BatchReader, BatchReceipt, Batcher, BlobSource, BlobStore, FlushErrorKind, Inline, PutMode, ReadError,
-    ReadErrorKind, ReadOptions, ReadRange, ReadReply, StoreError,
+    BatchReader, BatchReceipt, Batcher, BlobSource, BlobStore, FlushErrorKind, Inline, Outcome, PutMode,
+    ReadError, ReadErrorKind, ReadOptions, ReadRange, ReadReply, StoreError,
 };
 use batcher_testkit::{FaultStore, MemoryStore, World};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use futures_util::future::join;
 
-use crate::engine::spoilt;
+use crate::engine::{Adaptor, Store, spoilt};
 
 /// After how many tries the faults are to have ceased, and after how many more it must have worked.
 const HEALED_AFTER: u32 = 2;
@@ -160,6 +162,102 @@ pub(crate) async fn there_is_one_attempt(world: World) -> Result<(), String> {
     let mut batcher = batcher(&world, memory(&world), PutMode::Create, true, &blobs(1, 3))?;
     let _ = world.attempt("flush", batcher.flush(0)).await;
     Ok(())
+}
+
+/// How an object goes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Whole,
+    InParts,
+    /// Behind a look whether it is there already.
+    InPartsThatReplace,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Whole, Self::InParts, Self::InPartsThatReplace];
+
+    /// Whether the store itself sees to it that nothing is replaced.
+    pub(crate) fn creates(self) -> bool {
+        self != Self::InPartsThatReplace
+    }
+}
+
+/// A caller flushes once, and is told whether the object may be there.
+pub(crate) async fn a_flush_says_what_it_knows(
+    world: World,
+    kind: Kind,
+    adaptors: &[Adaptor],
+) -> Result<(), String> {
+    let builder = MemoryStore::builder();
+    let inner = match kind {
+        Kind::InPartsThatReplace => builder.without_multipart_create().with_max_put_len(10),
+        _ => builder,
+    };
+    let inner = world.store(inner.build());
+    let around = |store, adaptor: &Adaptor| adaptor.around(store, &world);
+    let store = adaptors.iter().try_fold(Arc::new(inner.clone()) as Store, around)?;
+    let in_parts = kind != Kind::Whole;
+    let mut batcher = batcher(&world, store, PutMode::Create, in_parts, &blobs(1, 3))?;
+    let Some(Err(error)) = world.attempt("flush", batcher.flush(0)).await else {
+        return ended(&world, &mut batcher).await;
+    };
+    let may_be_there = match error.kind() {
+        FlushErrorKind::Store(error) => error.outcome() == Outcome::Unknown,
+        FlushErrorKind::Encode(_) => false,
+        // Of what was read back wrongly.
+        FlushErrorKind::Conflict => true,
+        _ => return Err(error.to_string()),
+    };
+    // Whatever is late has come about then.
+    world.settle().await;
+    if !may_be_there && !inner.inner().names().is_empty() {
+        return Err(format!("it is there although nothing was to be: {error}"));
+    }
+    ended(&world, &mut batcher).await
+}
+
+/// Has whatever upload is left over cleared away.
+async fn ended<S: BlobStore + 'static>(world: &World, batcher: &mut Batcher<S>) -> Result<(), String> {
+    batcher.discard();
+    let mut tries = Tries::default();
+    while world.attempt("last flush", batcher.flush(9)).await.is_none() {
+        tries.again(world, "last flush")?;
+    }
+    Ok(())
+}
+
+/// Of two batchers with one name that flush one epoch at once, one writes it, and the other is told so.
+pub(crate) async fn two_writers_have_one_name(world: World, in_parts: bool) -> Result<(), String> {
+    let store = memory(&world);
+    let write = async |seed: u64| {
+        let mut batcher = batcher(&world, store.clone(), PutMode::Create, in_parts, &blobs(seed, 3))?;
+        let mut tries = Tries::default();
+        let receipt = loop {
+            match world.attempt("flush", batcher.flush(0)).await {
+                Some(Ok(mut report)) => break report.receipts.pop(),
+                Some(Err(error)) if matches!(error.kind(), FlushErrorKind::Conflict) => break None,
+                _ => tries.again(&world, "flush")?,
+            }
+        };
+        ended(&world, &mut batcher).await?;
+        Ok::<_, String>(receipt)
+    };
+    let (one, other) = join(world.process("one", write(1)), world.process("other", write(2))).await;
+    // What one has written that was killed, the other has met.
+    let killed = one.is_none() || other.is_none();
+    let (receipt, seed) = match (one.transpose()?.flatten(), other.transpose()?.flatten()) {
+        (Some(receipt), None) => (receipt, 1),
+        (None, Some(receipt)) => (receipt, 2),
+        (None, None) if killed => return Ok(()),
+        (None, None) => return Err("neither has written".into()),
+        (Some(_), Some(_)) => return Err("both have written one object".into()),
+    };
+    for (key, blob) in blobs(seed, 3) {
+        world.wrote(&key, blob);
+    }
+    world.acknowledged();
+    world.settle().await;
+    read_back(&world, &store, &receipt).await
 }
 
 /// A store that knows no versions.

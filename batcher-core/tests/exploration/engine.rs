@@ -1,6 +1,6 @@
 //! A small stateful engine: it checkpoints, dies, starts again, restores, and clears away what nobody refers to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::pin::Pin;
@@ -15,6 +15,7 @@ use batcher_core::{
     Executor, FlushErrorKind, Inline, Job, Limit, Meter, Prefix, PutMode, ReadError, ReadOptions, Retry,
     RetryPolicy, Timeout,
 };
+use batcher_testkit::corpus::{BlobKind, KeyKind, Lengths, Shape, Step, Workload};
 use batcher_testkit::{FaultKind, FiredFault, MemoryStore, World};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -44,6 +45,8 @@ pub(crate) struct Engine {
     /// What stands between the batcher and the store, from the store outwards.
     pub(crate) adaptors: Vec<Adaptor>,
     pub(crate) epochs: u64,
+    /// What the epochs add, where it is not the engine's own few blobs.
+    pub(crate) shape: Option<Shape>,
     /// How many tiny blobs an epoch has besides.
     pub(crate) tiny: u64,
     /// Whether the last block is so long that a flush waits for its job.
@@ -79,6 +82,7 @@ impl Default for Engine {
             reading: false,
             adaptors: Vec::new(),
             epochs: 2,
+            shape: None,
             tiny: 0,
             long: false,
             moves_on: false,
@@ -280,12 +284,12 @@ impl Engine {
 /// Those who add blobs, one after the other, through handles of their own.
 struct Operators {
     handles: Vec<BatchHandle>,
-    blobs: BTreeMap<String, Bytes>,
+    blobs: VecDeque<(String, Bytes)>,
 }
 
 impl Operators {
     async fn add_all(&mut self, world: &World) {
-        while let Some((key, blob)) = self.blobs.pop_first() {
+        while let Some((key, blob)) = self.blobs.pop_front() {
             self.handles.rotate_left(1);
             self.handles[0].add(&key, blob.clone()).unwrap();
             world.wrote(&key, blob);
@@ -358,7 +362,7 @@ impl Adaptor {
         matches!(self, Self::Timeout | Self::Retry)
     }
 
-    fn around(self, store: Store, world: &World) -> Result<Store, String> {
+    pub(crate) fn around(self, store: Store, world: &World) -> Result<Store, String> {
         let timer = world.timer();
         let seconds = Duration::from_secs;
         Ok(match self {
@@ -385,8 +389,11 @@ pub(crate) fn spoilt(fired: &[FiredFault]) -> usize {
     fired.iter().filter(|fired| spoils(fired.fault.kind())).count()
 }
 
-/// The blobs of an epoch: most of them are new in each, one only stands in the first.
-fn state(epoch: u64, engine: &Engine) -> BTreeMap<String, Bytes> {
+/// What an epoch adds, in order: most of it is new in each, one key only stands in the first.
+fn state(epoch: u64, engine: &Engine) -> VecDeque<(String, Bytes)> {
+    if let Some(shape) = engine.shape {
+        return workload(shape, epoch);
+    }
     let mut blobs = BTreeMap::new();
     for partition in 0..3_u64 {
         let seed = epoch * 31 + partition;
@@ -406,6 +413,24 @@ fn state(epoch: u64, engine: &Engine) -> BTreeMap<String, Bytes> {
         blobs.insert("partition-9/window".into(), vec![epoch.to_le_bytes()[0]; 17_000].into());
     }
     blobs.extend((0..engine.tiny).map(|number| (format!("tiny/{number}"), Bytes::from_static(b"."))));
+    blobs.into_iter().collect()
+}
+
+/// That of a job with few keys and short blobs.
+fn workload(shape: Shape, epoch: u64) -> VecDeque<(String, Bytes)> {
+    let workload = Workload::new(shape, 11)
+        .with_keys(KeyKind::Sequential, 4)
+        .with_blobs(BlobKind::ALL, Lengths::UpTo(300))
+        .with_epochs(0..epoch + 1);
+    let mut flushed = 0;
+    let mut blobs = VecDeque::new();
+    for step in workload.steps() {
+        match step {
+            Step::Add { key, blob } if flushed == epoch => blobs.push_back((key, blob)),
+            Step::Add { .. } => {}
+            Step::Flush { .. } => flushed += 1,
+        }
+    }
     blobs
 }
 

@@ -16,11 +16,15 @@ const MEMORY: u64 = 4 << 20;
 /// Kinds that change what a pause is; without adaptors nothing pauses.
 pub(crate) const OF_PAUSES: [FaultKind; 2] = [FaultKind::Oversleeps, FaultKind::ClockJumps];
 
+pub(crate) fn allocated(run: &mut dyn FnMut()) -> u64 {
+    allocation_counter::measure(run).bytes_max
+}
+
 pub(crate) fn explore(engine: &Engine) -> Exploration<impl Fn(World) -> Run + Sync + use<>> {
     let engine = engine.clone();
     Exploration::new(move |world| engine.clone().run(world))
         .limits(LIMITS.0, LIMITS.1)
-        .memory_limit(|run| allocation_counter::measure(run).bytes_max, MEMORY)
+        .memory_limit(allocated, MEMORY)
 }
 
 /// What a store that replaces, or takes objects whole, cannot get wrong.

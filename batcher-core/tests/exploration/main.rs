@@ -15,9 +15,10 @@ mod explore;
 use std::time::Instant;
 
 use batcher_core::PutMode;
+use batcher_testkit::corpus::Shape;
 use batcher_testkit::{Exploration, FaultKind, World};
 use engine::{Adaptor, Engine, parts_replace};
-use explore::{ENDS, LIMITS, OF_PAUSES, clean, explore, in_many_parts, out_of_reach};
+use explore::{ENDS, LIMITS, OF_PAUSES, allocated, clean, explore, in_many_parts, out_of_reach};
 
 /// The ways in which an engine can keep its checkpoints.
 fn engines() -> Vec<Engine> {
@@ -237,6 +238,30 @@ fn every_pair_of_faults_behind_each_adaptor() {
     }
 }
 
+/// Bursts and gaps, blobs of one key again and again in an epoch, blobs that grow.
+#[test]
+fn every_fault_in_workloads_of_every_shape() {
+    let shapes = [
+        Shape::Bursts,
+        Shape::Skewed,
+        Shape::Duplicates,
+        Shape::Incremental(300),
+        Shape::Growing,
+        Shape::OneHuge(3000),
+        Shape::Gaps,
+    ];
+    for shape in shapes {
+        for (moves_on, early) in [(false, false), (true, false), (false, true), (true, true)] {
+            let shape = Some(shape);
+            let engine = Engine { shape, epochs: 5, moves_on, early, ..Engine::default() };
+            let start = Instant::now();
+            // Each of the many short parts that are sent early ends a segment for frames.
+            let exploration = explore(&engine).memory_limit(allocated, 16 << 20);
+            clean(&exploration.without(out_of_reach(&engine)).lasting(true).run(), start);
+        }
+    }
+}
+
 /// Stores that lose what they have acknowledged, or keep half of it: nothing can be done about that but to say so.
 #[test]
 fn damage_is_never_read_as_data() {
@@ -287,6 +312,37 @@ fn every_refusal_of_the_only_attempt() {
     let start = Instant::now();
     let kinds = FaultKind::ALL.iter().copied().filter(|kind| matches!(kind, FaultKind::Reject(_)));
     clean(&encounter(encounters::there_is_one_attempt).faults(kinds).lasting(true).run(), start);
+}
+
+/// A flush that says that nothing was applied has left nothing, now or later; neither has one that could not compress.
+#[test]
+fn every_fault_and_every_pair_before_a_flush_says_what_it_knows() {
+    let stacks = Adaptor::ALL.map(|adaptor| vec![adaptor]).into_iter().chain([vec![], Adaptor::ALL.into()]);
+    for stack in stacks {
+        for kind in encounters::Kind::ALL {
+            let run = |world| {
+                let stack = stack.clone();
+                async move { encounters::a_flush_says_what_it_knows(world, kind, &stack).await }
+            };
+            // Alone, nothing makes it read back.
+            let reads = OF_READS.into_iter().filter(|_| stack.len() == 1 || !kind.creates());
+            let exists = [FaultKind::OwnExists, FaultKind::PhantomExists];
+            let exists = exists.into_iter().filter(|_| !kind.creates());
+            let (start, depth) = (Instant::now(), if stack.len() == 1 { 1 } else { 2 });
+            println!("{stack:?} {kind:?}");
+            let encounter = encounter(run).without(reads).without(exists).lasting(true).late_window(2);
+            clean(&encounter.depth(depth).run(), start);
+        }
+    }
+}
+
+/// Two of one name at once, as where the old process still runs when the new one has begun.
+#[test]
+fn every_fault_and_every_pair_where_two_writers_have_one_name() {
+    for in_parts in [false, true] {
+        let (start, run) = (Instant::now(), |world| encounters::two_writers_have_one_name(world, in_parts));
+        clean(&encounter(run).late_window(1).depth(2).run(), start);
+    }
 }
 
 #[test]

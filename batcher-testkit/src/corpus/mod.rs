@@ -35,6 +35,51 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
+//!
+//! And with everything going wrong, as what an [`Exploration`](crate::Exploration) writes:
+//!
+//! ```
+//! use batcher_core::{BatchReader, Batcher};
+//! use batcher_testkit::corpus::{KeyKind, Shape, Step, Workload};
+//! use batcher_testkit::{Exploration, FaultKind::*, MemoryStore, World};
+//! use futures_util::TryStreamExt;
+//! use std::collections::BTreeMap;
+//! # use batcher_codecs::{Lz4, registry};
+//!
+//! async fn job(world: World) -> Result<(), Box<dyn std::error::Error>> {
+//!     let store = world.store(MemoryStore::new());
+//!     let mut batcher = Batcher::builder(Lz4::default(), store.clone()).build()?;
+//!     let mut receipts = Vec::new();
+//!     let workload = Workload::new(Shape::Skewed, 1).with_keys(KeyKind::Sequential, 3).with_epochs(0..3);
+//!     for step in workload.steps() {
+//!         match step {
+//!             Step::Add { key, blob } => {
+//!                 batcher.add(&key, blob.clone())?;
+//!                 world.wrote(&key, blob);
+//!             }
+//!             Step::Flush { epoch } => {
+//!                 receipts.extend(loop {
+//!                     if let Some(Ok(report)) = world.attempt("flush", batcher.flush(epoch)).await {
+//!                         break report.receipts;
+//!                     }
+//!                     world.heal();
+//!                 });
+//!                 world.acknowledged();
+//!             }
+//!         }
+//!     }
+//!     // Later epochs last: a key of theirs has its blob there.
+//!     let mut state = BTreeMap::new();
+//!     for receipt in receipts {
+//!         let reader = BatchReader::open(store.inner().clone(), &receipt.object, &registry()).await?;
+//!         state.extend(reader.blobs().try_collect::<Vec<_>>().await?);
+//!     }
+//!     world.judge_read(state);
+//!     Ok(())
+//! }
+//!
+//! Exploration::new(job).faults([RequestLost, AckLost, Late, OwnExists, Cancel]).run().assert_clean();
+//! ```
 
 mod blob_kind;
 mod decimal;
