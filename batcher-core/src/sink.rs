@@ -99,7 +99,8 @@ impl SinkCapabilities {
 /// - Dropping the future of a write leaves its outcome unknown: it may still take effect.
 /// - Names follow [`check_name`](crate::check_name).
 ///
-/// The suite of `batcher-testkit` checks all but the power cut, in one line of a store's tests.
+/// The suite of `batcher-testkit` checks all but the power cut, in one line of a store's tests, and outcomes as far as a store
+/// errs without a network that fails.
 ///
 /// `put` alone makes a working sink; `Batcher` needs the read side, [`BlobSource`](crate::BlobSource), too, because an
 /// "already exists" can only be judged by reading back.

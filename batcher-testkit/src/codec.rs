@@ -11,7 +11,7 @@ use crate::world::{InjectedPanic, World};
 /// Wraps a codec and makes the calls go wrong that its [`World`] chooses. Made by [`World::codec`].
 ///
 /// Calls are told apart by a digest of the block or the frame, not by when they are made, so that a thread pool makes no
-/// difference.
+/// difference. Training a dictionary counts as encoding its samples, and taking one as decoding it.
 #[derive(Clone, Debug)]
 pub struct FaultCodec<C> {
     world: World,
@@ -84,6 +84,11 @@ impl<C: Codec> Codec for FaultCodec<C> {
     }
 
     fn with_dictionary(&self, dictionary: &[u8]) -> Result<Arc<dyn Codec>, CodecError> {
+        match self.call(Call::Decode, dictionary) {
+            Some(Fault::CodecFails) => return Err(CodecError::Malformed { offset: 0, reason: "injected" }),
+            Some(Fault::CodecPanics) => std::panic::resume_unwind(Box::new(InjectedPanic)),
+            _ => {}
+        }
         let inner = self.inner.with_dictionary(dictionary)?;
         Ok(Arc::new(FaultCodec { world: self.world.clone(), inner }))
     }

@@ -46,7 +46,8 @@
 //!
 //! # What is not tried
 //!
-//! An object is torn at three lengths and not at each; a store is full for a whole write and not from a byte on; a list misses
+//! An object is torn at three lengths and not at each, a reply cut at three and flipped in three bits; an effect is late by [up to three
+//! calls](Exploration::late_window) and no more, or until all is over; a store is full for a whole write and not from a byte on; a list misses
 //! its first object and no other. A [`Timer`](batcher_core::Timer) of one's own cannot be wrapped: [`World::timer`] takes its place, and as
 //! the trait has it, its time never goes back. What runs on the wall clock, tokio's timer for instance, goes by that even here.
 //!

@@ -60,6 +60,18 @@ fn a_dictionary_is_trained_or_is_none_or_too_long() {
 }
 
 #[test]
+fn a_dictionary_is_not_taken() {
+    for (fault, given_up) in [(Fault::CodecFails, false), (Fault::CodecPanics, true)] {
+        let world = World::new(FaultPlan::new().at(Call::Decode, 0, fault));
+        let codec = world.codec(Copies(0));
+        let take = async { codec.with_dictionary(b"abc").is_err() };
+        assert_eq!(world.run(world.attempt("take", take)).unwrap(), (!given_up).then_some(true));
+        assert_eq!(world.fired().len(), 1);
+        assert!(codec.with_dictionary(b"abc").is_ok());
+    }
+}
+
+#[test]
 fn a_codec_with_a_dictionary_goes_wrong_as_the_one_without() {
     let world = World::new(FaultPlan::new().at(Call::Encode, 1, Fault::CodecFails));
     let codec = world.codec(Copies(0)).with_dictionary(b"abc").unwrap();

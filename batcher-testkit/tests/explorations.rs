@@ -16,7 +16,7 @@ use batcher_core::{
     StoreErrorKind, Timer,
 };
 use batcher_testkit::{
-    Exploration, Fault, FaultCount, FaultKind, FaultPlan, Judge, MemoryStore, Progress, Report, World,
+    Call, Exploration, Fault, FaultCount, FaultKind, FaultPlan, Judge, MemoryStore, Progress, Report, World,
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -105,6 +105,35 @@ fn a_replayed_line_is_clean_only_where_all_of_it_comes_about() {
     let careless = scenario(careless).replay("put:b#0=ack-lost").unwrap();
     assert!(careless.never_fired().is_empty() && !careless.is_clean());
     assert!(catch_unwind(AssertUnwindSafe(|| careless.assert_clean())).is_err());
+}
+
+/// What never fires in one call may fire in another.
+#[test]
+fn faults_are_counted_by_call() {
+    let run = scenario(|world| async move {
+        let store = world.store(MemoryStore::new());
+        let put = || store.put("a", Bytes::from_static(b"1").into(), PutMode::Replace);
+        let _ = put().await;
+        let mut upload = store.start_multipart("b", PutMode::Replace).await?;
+        let _ = upload.put_part(Bytes::from_static(b"1").into()).await;
+        let _ = upload.complete().await;
+        let _ = upload.abort().await;
+        store.delete("b").await.ok();
+        world.restart().await;
+        Ok(())
+    });
+    let report = run.faults([FaultKind::Vanishes, FaultKind::AckLost]).run();
+    let counts: Vec<_> = report
+        .counts_by_call()
+        .iter()
+        .filter(|(_, kind, _)| *kind == FaultKind::Vanishes)
+        .map(|(call, _, count)| (*call, count.planned, count.fired))
+        .collect();
+    let complete = Call::Store(Operation::CompleteMultipart);
+    assert_eq!(counts, [(Call::Store(Operation::Put), 1, 1), (complete, 1, 0)]);
+    assert_eq!(count(&report, FaultKind::Vanishes), (2, 1));
+    assert_eq!(report.counts_by_call().len(), 8);
+    assert!(report.to_string().contains("Vanishes in Store(CompleteMultipart)"), "{report}");
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub(crate) fn out_of_reach(engine: &Engine) -> Vec<FaultKind> {
 pub(crate) fn clean(report: &Report, since: Instant) {
     println!("{report}  in {:?}", since.elapsed());
     report.assert_clean();
+    // Nor does any kind come about in one operation alone that was tried in another, too.
+    let mut never = report.counts_by_call().iter().filter(|(.., count)| count.fired == 0);
+    assert_eq!(never.next(), None);
 }
 
 /// What does not go wrong in a store, a codec or an executor but ends whoever calls them, be it for want of an answer.

@@ -222,13 +222,13 @@ where
         self
     }
 
-    /// The most defects after which the exploration ends. Default: 4.
+    /// The most cases that fail after which the exploration ends; of those that shrink to the same, the report has one. Default: 4.
     pub fn most_failures(mut self, failures: NonZeroUsize) -> Self {
         self.most_failures = failures.get();
         self
     }
 
-    /// The most calls in one run, and the most of the world's time; a run that takes more counts as one that never ends.
+    /// The most calls in one run, and the most of the world's time; a run that takes more, or 200,000 polls, counts as one that never ends.
     /// Default: 5,000 and 30 days.
     pub fn limits(mut self, calls: u32, time: Duration) -> Self {
         self.limits.calls = calls;

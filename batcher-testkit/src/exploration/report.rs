@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::case::Case;
-use crate::fault::{FaultKind, FaultPlan, Span};
+use crate::fault::{Call, FaultKind, FaultPlan, Span};
 use crate::judge::Violation;
 use crate::world::{FiredFault, History};
 
@@ -28,6 +28,13 @@ pub struct FaultCount {
     pub planned: u64,
     /// Times that it came about.
     pub fired: u64,
+}
+
+impl FaultCount {
+    fn add(&mut self, other: Self) {
+        self.planned += other.planned;
+        self.fired += other.fired;
+    }
 }
 
 /// One case: what went wrong, what happened, and what was found.
@@ -112,6 +119,7 @@ pub struct Report {
     by_faults: Vec<u64>,
     by_fired: Vec<u64>,
     counts: Vec<(FaultKind, FaultCount)>,
+    by_call: Vec<(Call, FaultKind, FaultCount)>,
     failures: Vec<Failure>,
 }
 
@@ -144,6 +152,13 @@ impl Report {
     #[must_use]
     pub fn counts(&self) -> &[(FaultKind, FaultCount)] {
         &self.counts
+    }
+
+    /// The same for each call in which a kind was planned or came about: a kind that never fires in one is not seen in the sum over all.
+    /// One that lasts is planned in the call with which it begins, and comes about in others, too.
+    #[must_use]
+    pub fn counts_by_call(&self) -> &[(Call, FaultKind, FaultCount)] {
+        &self.by_call
     }
 
     /// The kinds of faults that came about in no run.
@@ -188,6 +203,9 @@ impl fmt::Display for Report {
             let never = if never { "  <- never: leave it out with without()" } else { "" };
             writeln!(f, "  {:32} {:9} {:9}{never}", format!("{kind:?}"), count.planned, count.fired)?;
         }
+        for (call, kind, count) in self.by_call.iter().filter(|(.., count)| count.fired == 0) {
+            writeln!(f, "  {kind:?} in {call:?}: planned {} times, fired never", count.planned)?;
+        }
         for (number, failure) in self.failures.iter().enumerate() {
             write!(f, "failure {}:\n{failure}", number + 1)?;
         }
@@ -202,7 +220,7 @@ pub(super) struct Tally {
     by_faults: Vec<u64>,
     by_fired: Vec<u64>,
     kinds: Vec<FaultKind>,
-    counts: HashMap<FaultKind, FaultCount>,
+    counts: HashMap<(Call, FaultKind), FaultCount>,
 }
 
 impl Tally {
@@ -226,10 +244,10 @@ impl Tally {
         count(&mut self.by_faults, plan.len(), 1);
         count(&mut self.by_fired, distinct(&case.fired).min(plan.len()), 1);
         for entry in &plan.entries {
-            self.counts.entry(entry.fault.kind()).or_default().planned += 1;
+            self.counts.entry((entry.call, entry.fault.kind())).or_default().planned += 1;
         }
         for fired in &case.fired {
-            self.counts.entry(fired.fault.kind()).or_default().fired += 1;
+            self.counts.entry((fired.site.call, fired.fault.kind())).or_default().fired += 1;
         }
     }
 
@@ -238,18 +256,23 @@ impl Tally {
         for (sums, others) in [(&mut self.by_faults, other.by_faults), (&mut self.by_fired, other.by_fired)] {
             others.into_iter().enumerate().for_each(|(faults, cases)| count(sums, faults, cases));
         }
-        for (kind, count) in other.counts {
-            let sum = self.counts.entry(kind).or_default();
-            sum.planned += count.planned;
-            sum.fired += count.fired;
+        for (of, count) in other.counts {
+            self.counts.entry(of).or_default().add(count);
         }
     }
 
     pub(super) fn report(self, failures: Vec<Failure>) -> Report {
-        let count = |kind: FaultKind| (kind, self.counts.get(&kind).copied().unwrap_or_default());
-        let counts = self.kinds.iter().copied().map(count).collect();
-        let (cases, operations) = (self.cases, self.operations);
-        Report { cases, operations, by_faults: self.by_faults, by_fired: self.by_fired, counts, failures }
+        let count = |call: Call, kind: FaultKind| Some((call, kind, *self.counts.get(&(call, kind))?));
+        let of_call = |call: Call| self.kinds.iter().filter_map(move |kind| count(call, *kind));
+        let by_call: Vec<_> = Call::ALL.into_iter().flat_map(of_call).collect();
+        let sum = |kind: FaultKind| {
+            let mut sum = FaultCount::default();
+            by_call.iter().filter(|(_, of, _)| *of == kind).for_each(|(.., count)| sum.add(*count));
+            (kind, sum)
+        };
+        let counts = self.kinds.iter().copied().map(sum).collect();
+        let Self { cases, operations, by_faults, by_fired, .. } = self;
+        Report { cases, operations, by_faults, by_fired, counts, by_call, failures }
     }
 }
 

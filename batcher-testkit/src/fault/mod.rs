@@ -39,10 +39,9 @@ pub enum Fault {
     /// for a pause of 30 s.
     Reject(batcher_core::StoreErrorKind),
     /// Nothing happens, and nobody knows: a [`Timeout`](batcher_core::StoreErrorKind::Timeout) with the outcome
-    /// [`Unknown`](batcher_core::Outcome::Unknown).
+    /// [`Unknown`](batcher_core::Outcome::Unknown), but for calls that [never write an object](batcher_core::StoreError::new).
     RequestLost,
-    /// It happens, and the answer is lost: [`Unavailable`](batcher_core::StoreErrorKind::Unavailable), with the outcome
-    /// [`Unknown`](batcher_core::Outcome::Unknown).
+    /// It happens, and the answer is lost: [`Unavailable`](batcher_core::StoreErrorKind::Unavailable), with the same outcome.
     AckLost,
     /// A create happens, and the store says [`AlreadyExists`](batcher_core::StoreErrorKind::AlreadyExists), as a client
     /// does that has retried by itself and found its own object.

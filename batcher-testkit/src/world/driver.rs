@@ -59,7 +59,7 @@ impl World {
     /// # Errors
     ///
     /// [`Stuck`] where the future waits for something that will never happen, such as the answer of a call that
-    /// [hangs](crate::Fault::Hang), or does not end within 30 days of this world's time.
+    /// [hangs](crate::Fault::Hang), or does not end within 30 days of this world's time, 100,000 calls or a million polls.
     ///
     /// # Panics
     ///
