@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use batcher_codecs::{Lz4, Lz4Block, Raw};
 use batcher_core::{
-    BatchId, Batcher, Codec, CodecError, CodecId, ConfigError, Executor, FlushErrorKind, Job,
+    AddErrorKind, BatchId, Batcher, Codec, CodecError, CodecId, ConfigError, Executor, FlushErrorKind, Job,
     MAX_CODEC_PARAMS, MAX_WRITER_LEN, Operation, Outcome, PutMode, StoreErrorKind, default_name,
 };
 use batcher_testkit::{Fault, FaultPlan, FaultStore, MemoryStore, block_on};
@@ -45,7 +45,7 @@ fn a_flush_is_due_from_the_threshold_on() {
 
 #[test]
 fn what_is_held_is_counted_wherever_it_stands() {
-    let mut batcher = Batcher::builder(Raw, refusing([0, 1, 2])).build().unwrap();
+    let mut batcher = Batcher::builder(Raw, refusing([0, 1, 2])).memory_limit(10_000).build().unwrap();
     let held = |batcher: &Batcher<FaultStore<MemoryStore>>| (batcher.len(), batcher.buffered_bytes());
     assert!(batcher.is_empty());
     batcher.add("one", vec![0; 10]).unwrap();
@@ -68,6 +68,9 @@ fn what_is_held_is_counted_wherever_it_stands() {
     let report = block_on(batcher.flush(2)).unwrap();
     assert_eq!((report.blobs(), held(&batcher)), (3, (0, 0)));
     assert!(batcher.is_empty());
+    // Nor is any memory taken for held, of keys for instance.
+    let full = batcher.add("key", vec![0; 10_000]).unwrap_err().kind();
+    assert!(matches!(full, AddErrorKind::Full { held: 0, .. }), "{full:?}");
 }
 
 #[test]

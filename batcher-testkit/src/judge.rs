@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use batcher_core::{BlobSource, Payload, ReadRange};
+use batcher_core::{BlobSource, Payload, ReadRange, StoreErrorKind};
 
 use crate::world::{Source, World};
 
@@ -124,9 +124,12 @@ impl World {
             };
             for (name, content) in objects {
                 let in_store = self.in_store();
-                let held = store.read(&name, ReadRange::Bounded(0..u64::MAX)).await.ok();
+                let held = store.read(&name, ReadRange::Bounded(0..u64::MAX)).await;
                 drop(in_store);
-                let same = match (&held, &content) {
+                if held.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unsupported) {
+                    break;
+                }
+                let same = match (&held.ok(), &content) {
                     (Some(held), Some(content)) => {
                         held.bytes.len() as u64 == content.len() && content.to_bytes() == held.bytes
                     }

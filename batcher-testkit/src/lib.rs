@@ -72,6 +72,7 @@ mod exploration;
 mod fault;
 mod judge;
 mod memory;
+mod one_sided;
 mod store;
 mod woken;
 mod world;
@@ -83,5 +84,6 @@ pub use exploration::{AllocationProbe, CaseReport, Exploration, Failure, FaultCo
 pub use fault::{Call, Fate, Fault, FaultKind, FaultPlan, LATEST, ParseError, Site, Span};
 pub use judge::{Judge, Violation};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
+pub use one_sided::{ReadOnly, WriteOnly};
 pub use store::FaultStore;
 pub use world::{CallRecord, EventKind, FiredFault, History, HistoryEvent, Stuck, VirtualTime, World};

@@ -88,7 +88,7 @@ impl World {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wraps a store.
+    /// Wraps a store; a source or a sink alone within [`ReadOnly`](crate::ReadOnly) or [`WriteOnly`](crate::WriteOnly).
     ///
     /// Adaptors that wait by [`timer`](Self::timer) belong around what this returns. Within, they are taken for a store that works on a
     /// thread of its own, for which time stands still: the run is stuck after 30 seconds.
