@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use batcher_core::PutMode;
+use batcher_core::{Operation, PutMode};
 use batcher_stores::{LocalStore, ObjectStoreSink};
-use batcher_testkit::{Exploration, FaultKind, MemoryStore, Report, World};
+use batcher_testkit::{Call, Exploration, FaultKind, MemoryStore, Report, World};
 use bridge::Bridge;
 use engine::{Engine, MAX_PUT_LEN, Opened};
 use object_store::ObjectStore;
@@ -60,9 +60,12 @@ fn explore_in(
         .without(OF_NAMES.into_iter().filter(|_| replaces))
 }
 
-fn clean(report: &Report, since: Instant) {
+/// Says so, too, where no upload was tried that was to be.
+fn clean(report: &Report, in_parts: bool, since: Instant) {
     println!("{report}  in {:?}", since.elapsed());
     report.assert_clean();
+    let start = Call::Store(Operation::StartMultipart);
+    assert_eq!(report.counts_by_call().iter().any(|(call, ..)| *call == start), in_parts);
 }
 
 /// With parts of any length, since the engine's objects are small. What is to be created goes up in parts only where it is too long
@@ -119,7 +122,7 @@ fn every_pair_of_faults_below_the_object_store_sink() {
             let open = if in_parts { sink_over_faults::<true> } else { sink_over_faults::<false> };
             let engine = Engine { mode, in_parts, epochs: 1, open, ..Engine::default() };
             let start = Instant::now();
-            clean(&explore(&engine).without(names(in_parts)).depth(2).run(), start);
+            clean(&explore(&engine).without(names(in_parts)).depth(2).run(), in_parts, start);
         }
     }
 }
@@ -130,7 +133,7 @@ fn every_fault_over_the_memory_store_of_object_store() {
         let open = if in_parts { faults_over_sink::<true> } else { faults_over_sink::<false> };
         let engine = Engine { mode, in_parts, open, ..Engine::default() };
         let start = Instant::now();
-        clean(&explore(&engine).without(names(in_parts)).lasting(true).run(), start);
+        clean(&explore(&engine).without(names(in_parts)).lasting(true).run(), in_parts, start);
     }
 }
 
@@ -140,7 +143,7 @@ fn every_pair_of_faults_over_the_memory_store_of_object_store() {
         let open = if in_parts { faults_over_sink::<true> } else { faults_over_sink::<false> };
         let engine = Engine { mode, in_parts, epochs: 1, open, ..Engine::default() };
         let start = Instant::now();
-        clean(&explore(&engine).without(names(in_parts)).depth(2).run(), start);
+        clean(&explore(&engine).without(names(in_parts)).depth(2).run(), in_parts, start);
     }
 }
 
@@ -157,7 +160,7 @@ fn every_fault_over_a_durable_directory_within_a_runtime() {
     for (mode, in_parts) in WAYS {
         let engine = Engine { mode, in_parts, open: faults_over_directory, ..Engine::default() };
         let start = Instant::now();
-        clean(&explore_in(&engine, Some(runtime.handle())).lasting(true).run(), start);
+        clean(&explore_in(&engine, Some(runtime.handle())).lasting(true).run(), in_parts, start);
     }
     assert!(threads.load(Ordering::Relaxed) > 0);
 }
@@ -167,7 +170,7 @@ fn every_fault_over_a_durable_directory() {
     for (mode, in_parts) in WAYS {
         let engine = Engine { mode, in_parts, open: faults_over_directory, ..Engine::default() };
         let start = Instant::now();
-        clean(&explore(&engine).lasting(true).run(), start);
+        clean(&explore(&engine).lasting(true).run(), in_parts, start);
     }
 }
 
@@ -186,7 +189,7 @@ fn every_pair_of_faults_over_a_durable_directory() {
     for (mode, in_parts) in WAYS {
         let engine = Engine { mode, in_parts, epochs: 1, open: faults_over_directory, ..Engine::default() };
         let start = Instant::now();
-        clean(&explore(&engine).faults(OF_DURABILITY).depth(2).run(), start);
+        clean(&explore(&engine).faults(OF_DURABILITY).depth(2).run(), in_parts, start);
     }
 }
 
@@ -197,6 +200,6 @@ fn every_pair_of_all_kinds_over_a_durable_directory() {
     for (mode, in_parts) in WAYS {
         let engine = Engine { mode, in_parts, epochs: 1, open: faults_over_directory, ..Engine::default() };
         let start = Instant::now();
-        clean(&explore(&engine).depth(2).run(), start);
+        clean(&explore(&engine).depth(2).run(), in_parts, start);
     }
 }
