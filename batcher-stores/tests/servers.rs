@@ -96,7 +96,7 @@ fn azurite_conforms() {
     // As Azure, it throws away the parts of all other uploads when one is completed; tested below.
     conforms(AZURITE.open(""), |options| {
         let options = options.with_contenders(32).with_odd_names_refused();
-        options.without("uploads_at_once_are_apart").without("one_completion_wins")
+        options.without("uploads_at_once_are_apart")
     });
 }
 

@@ -122,12 +122,14 @@ impl World {
                 let objects: Vec<_> = ledger.objects().map(|(name, _)| current(name)).collect();
                 (Arc::clone(store), objects)
             };
+            let (all, mut unread) = (objects.len(), 0);
             for (name, content) in objects {
                 let in_store = self.in_store();
                 let held = store.read(&name, ReadRange::Bounded(0..u64::MAX)).await;
                 drop(in_store);
                 if held.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unsupported) {
-                    break;
+                    unread += 1;
+                    continue;
                 }
                 let same = match (&held.ok(), &content) {
                     (Some(held), Some(content)) => {
@@ -138,6 +140,10 @@ impl World {
                 if !same {
                     self.report(Judge::Store, format!("{name:?} is not what was last written to it"));
                 }
+            }
+            // One that reads nothing is a sink alone.
+            if unread > 0 && unread < all {
+                self.report(Judge::Store, format!("of {all} objects it does not read {unread}"));
             }
         }
     }

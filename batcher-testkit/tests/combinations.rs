@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use batcher_core::{BlobSink, BlobSource, Executor, Inline, Operation, PutMode, StoreErrorKind};
@@ -13,12 +14,24 @@ use batcher_testkit::{
     Exploration, Fault, FaultKind, FaultPlan, FaultStore, Judge, MemoryStore, Report, World,
 };
 use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::task::AtomicWaker;
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 async fn put(store: &FaultStore<MemoryStore>, name: &str) {
     let _ = store.put(name, Bytes::from_static(b"1").into(), PutMode::Replace).await;
+}
+
+/// Is pending once.
+async fn yields() {
+    let mut turns = 0..1;
+    poll_fn(|context| {
+        context.waker().wake_by_ref();
+        turns.next().map_or(Poll::Ready(()), |_| Poll::Pending)
+    })
+    .await;
 }
 
 /// A put, a look at it, and the put once more, in an attempt.
@@ -73,12 +86,7 @@ fn what_has_gone_wrong_is_combined_with_the_end_of_a_caller_who_knows() {
         let store = world.store(MemoryStore::new());
         let calls = async {
             put(&store, "a").await;
-            let mut turns = 0..1;
-            poll_fn(|context| {
-                context.waker().wake_by_ref();
-                turns.next().map_or(Poll::Ready(()), |_| Poll::Pending)
-            })
-            .await;
+            yields().await;
         };
         let _ = world.attempt("in", calls).await;
         Ok::<(), String>(())
@@ -115,6 +123,65 @@ fn what_is_late_is_combined_with_the_end_of_a_caller_who_waits_for_it() {
     let report = Exploration::new(run).faults(kinds).depth(2).run();
     report.assert_clean();
     assert_eq!([1, 2].map(|faults| report.cases_of(faults)), [1, 1]);
+}
+
+/// Two callers at once: the one may go wrong and the other end, at any moment of either, and each pair is run once.
+#[test]
+fn what_goes_wrong_is_combined_with_the_end_of_another_caller() {
+    for kinds in [&[FaultKind::Cancel][..], &[FaultKind::SlowAnswer, FaultKind::AckLost, FaultKind::Cancel]] {
+        let runs = Mutex::new(Vec::new());
+        let run = |world: World| {
+            let runs = &runs;
+            async move {
+                let store = world.store(MemoryStore::new());
+                let one = world.attempt("one", put(&store, "a"));
+                let other = world.attempt("other", put(&store, "b"));
+                let _ = join(one, other).await;
+                let fired = world.fired().into_iter().map(|fired| (fired.site.to_string(), fired.fault));
+                runs.lock().unwrap().push(fired.collect::<HashSet<_>>());
+                Ok::<(), String>(())
+            }
+        };
+        Exploration::new(run).faults(kinds.iter().copied()).late_window(1).depth(2).run().assert_clean();
+        let runs = runs.into_inner().unwrap();
+        let mut different = Vec::new();
+        for run in &runs {
+            assert!(!different.contains(run), "{run:?} twice");
+            different.push(run.clone());
+        }
+        // Whatever befalls the one or ends it befalls it beside all that ends the other.
+        let singles: Vec<_> = runs.iter().filter(|run| run.len() == 1).flatten().cloned().collect();
+        let of = |names: &'static [&str]| singles.iter().filter(|(site, _)| names.contains(&site.as_str()));
+        let mut pairs = 0;
+        for (befalls, ends) in [
+            (&["attempt:one#0", "put:a#0"][..], &["attempt:other#0"][..]),
+            (&["attempt:other#0", "put:b#0"], &["attempt:one#0"]),
+        ] {
+            for (first, second) in of(befalls).flat_map(|first| of(ends).map(move |second| (first, second))) {
+                let pair = HashSet::from([first.clone(), second.clone()]);
+                assert!(different.contains(&pair), "{pair:?} never");
+                pairs += 1;
+            }
+        }
+        assert!(pairs > 50, "{pairs}");
+    }
+}
+
+/// A list that has gone wrong, and the end of whoever got it.
+#[test]
+fn a_list_that_has_gone_wrong_is_combined_with_the_end_of_a_caller_who_has_it() {
+    let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let calls = async {
+            let _ = store.list("").collect::<Vec<_>>().await;
+            yields().await;
+        };
+        let _ = world.attempt("in", calls).await;
+        Ok::<(), String>(())
+    };
+    let report = Exploration::new(run).faults([FaultKind::ListBreaksOff, FaultKind::Cancel]).depth(2).run();
+    report.assert_clean();
+    assert_eq!(report.cases_of(2), 1);
 }
 
 /// Three puts, each of which must not fail.

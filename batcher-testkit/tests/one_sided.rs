@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use batcher_core::{
-    BlobSink, BlobSource, ObjectInfo, Outcome, Payload, PutMode, ReadRange, ReadReply, SinkCapabilities,
-    StoreError, StoreErrorKind,
+    BlobSink, BlobSource, ObjectInfo, Operation, Outcome, Payload, PutMode, ReadRange, ReadReply,
+    SinkCapabilities, StoreError, StoreErrorKind,
 };
 use batcher_testkit::{Exploration, FaultKind, Judge, MemoryStore, ReadOnly, World, WriteOnly, block_on};
 use bytes::Bytes;
@@ -99,6 +99,46 @@ fn all_that_goes_wrong_in_reads_goes_wrong_in_a_source_alone() {
     scenario(true).run().assert_clean();
     let report = scenario(false).run();
     assert!(!report.failures().is_empty(), "{report}");
+}
+
+/// A store that does not read some of its objects is no sink alone.
+#[derive(Clone, Debug, Default)]
+struct Forgetful(MemoryStore);
+
+#[async_trait]
+impl BlobSink for Forgetful {
+    async fn put(&self, name: &str, payload: Payload, mode: PutMode) -> Result<(), StoreError> {
+        self.0.put(name, payload, mode).await
+    }
+}
+
+#[async_trait]
+impl BlobSource for Forgetful {
+    async fn read(&self, name: &str, range: ReadRange) -> Result<ReadReply, StoreError> {
+        match name {
+            "b" => Err(StoreError::new(StoreErrorKind::Unsupported, Operation::Read, name)),
+            _ => self.0.read(name, range).await,
+        }
+    }
+    async fn size(&self, name: &str) -> Result<u64, StoreError> {
+        self.0.size(name).await
+    }
+}
+
+#[test]
+fn a_store_that_does_not_read_all_of_its_objects_is_judged() {
+    let judges = |names: &'static [&'static str]| {
+        let run = move |world: World| async move {
+            let store = world.store(Forgetful::default());
+            for name in names {
+                store.put(name, Bytes::new().into(), PutMode::Replace).await?;
+            }
+            Ok::<(), StoreError>(())
+        };
+        let case = Exploration::new(run).replay("").unwrap();
+        case.violations.iter().map(|violation| violation.judge).collect::<Vec<_>>()
+    };
+    assert_eq!([judges(&["a"]), judges(&["b"]), judges(&["a", "b"])], [vec![], vec![], vec![Judge::Store]]);
 }
 
 /// Takes objects, and nobody gets them back.

@@ -1,6 +1,7 @@
 //! An opened object of the container format: its root, and the way from a key to a blob's blocks.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -145,12 +146,12 @@ impl Batch {
 /// A root holds at most a directory that decodes to 64 MiB, in a frame hardly longer than that.
 const MAX_ROOT_LEN: u64 = 2 * MAX_BLOCK_LEN as u64;
 
-/// Runs a piece of work, which does not panic, on the executor; `None` where the executor dropped it.
+/// Runs a piece of work on the executor; `None` where the executor dropped it. It calls no code but ours: where it panics, so does this.
 pub(super) async fn run<T: Send + 'static>(
     executor: &Arc<dyn Executor>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (answer, answered) = Answer::channel();
-    hand_over(&**executor, move || answer.give(work()));
-    answered.await.ok()
+    hand_over(&**executor, move || answer.give(catch_unwind(AssertUnwindSafe(work))));
+    answered.await.ok().map(|worked| worked.unwrap_or_else(|panic| resume_unwind(panic)))
 }

@@ -14,7 +14,7 @@ pub(super) struct Case {
     pub(super) store_calls: u32,
     pub(super) fired: Vec<FiredFault>,
     /// The calls whose faults come about, if ever, at a crash or a restart.
-    pub(super) armed: Vec<(u32, Behind)>,
+    pub(super) armed: Vec<Behind>,
     pub(super) violations: Vec<Violation>,
     pub(super) history: History,
     /// What was to go wrong.

@@ -297,7 +297,8 @@ where
     }
 
     /// Runs the one case that a line names, as a [`Failure`] shows it. What was mended is kept so by
-    /// [`assert_clean`](CaseReport::assert_clean), which fails, too, where the line names no call of the scenario any longer:
+    /// [`assert_clean`](CaseReport::assert_clean), which fails, too, where the line names no call of the scenario any longer, as where one of
+    /// two calls that went wrong has gone with what was mended:
     ///
     /// ```
     /// # use batcher_core::{BlobSink, PutMode};

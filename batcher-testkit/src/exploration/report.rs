@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::case::Case;
-use crate::fault::{Call, FaultKind, FaultPlan, Span};
+use crate::fault::{Call, FaultKind, FaultPlan};
 use crate::judge::Violation;
 use crate::world::{FiredFault, History};
 
@@ -53,9 +53,9 @@ pub struct CaseReport {
 impl CaseReport {
     /// What was to go wrong and did not: all of a [replayed](super::Exploration::replay) line whose calls the scenario no longer makes.
     pub fn never_fired(&self) -> FaultPlan {
-        let entries =
-            self.plan.entries.iter().filter(|entry| !self.fired.iter().any(|fired| entry.is(fired)));
-        FaultPlan { entries: entries.cloned().collect() }
+        let unfired = |index| !self.fired.iter().any(|fired| fired.entry == index);
+        let entries = self.plan.entries.iter().enumerate().filter(|(index, _)| unfired(*index));
+        FaultPlan { entries: entries.map(|(_, entry)| entry.clone()).collect() }
     }
 
     /// Whether everything went wrong that was to, and no defect was found.
@@ -285,12 +285,7 @@ fn count(by_number: &mut Vec<u64>, number: usize, cases: u64) {
 
 /// How many faults came about: one that lasts does so again and again.
 fn distinct(fired: &[FiredFault]) -> usize {
-    let is_new = |(index, one): &(usize, &FiredFault)| {
-        let same = |other: &FiredFault| {
-            let same_calls = one.span == Span::Outage || other.site.call == one.site.call;
-            (other.fault, other.span) == (one.fault, one.span) && same_calls
-        };
-        one.span == Span::Once || !fired[..*index].iter().any(same)
-    };
+    let is_new =
+        |(index, one): &(usize, &FiredFault)| fired[..*index].iter().all(|other| other.entry != one.entry);
     fired.iter().enumerate().filter(is_new).count()
 }

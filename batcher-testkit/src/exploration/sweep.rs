@@ -12,8 +12,8 @@ use super::Exploration;
 use super::case::Case;
 use super::report::{Report, Tally};
 use super::shrink::Found;
-use crate::fault::{Call, Depth, Entry, Fault, FaultPlan};
-use crate::world::World;
+use crate::fault::{Depth, Entry, Fault, FaultPlan};
+use crate::world::{Behind, World};
 
 pub(super) fn sweep<S, F, E>(exploration: &Exploration<S>) -> Report
 where
@@ -111,12 +111,11 @@ where
             Some(last) => {
                 let calls = case.history.calls();
                 // What is to be lost at a crash is so from its call on, although it comes about later.
-                let mut armed = case.armed.iter().filter(|(call, _)| {
-                    calls.get(*call as usize).is_some_and(|record| last.is_at(&record.site))
-                });
-                let mut fired = case.fired.iter().filter(|fired| last.is_at(&fired.site));
-                let armed = armed.next().map(|(_, behind)| *behind);
-                let Some(behind) = armed.or_else(|| fired.next().map(|fired| fired.behind)) else {
+                let is_last = |behind: &Behind| {
+                    calls.get(behind.of as usize).is_some_and(|record| last.is_at(&record.site))
+                };
+                let fired = case.fired.iter().map(|fired| fired.behind);
+                let Some(behind) = case.armed.iter().copied().chain(fired).find(is_last) else {
                     return Vec::new();
                 };
                 Some(behind)
@@ -129,7 +128,7 @@ where
             complete && !plan.entries.iter().any(|entry| kinds.contains(&entry.fault.kind()))
         });
         for (index, record) in case.history.calls().iter().enumerate() {
-            let region = matches!(record.site.call, Call::Attempt | Call::Process);
+            let region = record.site.call.is_region();
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             if !region && after.is_some_and(|after| index < after.call) || record.fault.is_some() {
                 continue;
@@ -139,7 +138,7 @@ where
                 let mut add = |fault: Fault| {
                     if let (Fault::Cancel { pending, .. }, Some(after)) = (fault, after) {
                         let point = record.info.pendings.iter().find(|point| point.nth == pending);
-                        if point.is_none_or(|point| point.moments < after.moments) {
+                        if point.is_none_or(|point| !case.history.is_behind(after, index, point.moments)) {
                             return;
                         }
                     }

@@ -8,7 +8,7 @@ mod variants;
 
 pub use self::kind::FaultKind;
 pub use self::plan::FaultPlan;
-pub(crate) use self::plan::{Entry, Plan};
+pub(crate) use self::plan::{Chosen, Entry, Plan};
 pub use self::site::{Call, Site};
 pub use self::text::ParseError;
 pub(crate) use self::variants::{CallInfo, Depth, PendingPoint};

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use super::text::{ParseError, parse_key, write_key};
 use super::{Call, CallInfo, Fault, Site, Span};
-use crate::world::FiredFault;
 
 /// Which calls go wrong, and how. Where several entries mean the same call, the first one counts.
 ///
@@ -112,22 +111,19 @@ impl Entry {
         Self { call: site.call, key: Some(site.key.to_string()), nth: site.nth, span, fault }
     }
 
-    /// Whether it came about so.
-    pub(crate) fn is(&self, fired: &FiredFault) -> bool {
-        let site = &fired.site;
-        // One that lasts may come about in a later call, where the first leaves nothing to be spoilt.
-        let meant = match (self.span, &self.key) {
-            (Span::Once, Some(_)) => self.is_at(site),
-            (Span::Once, None) | (Span::Persistent, _) => self.call == site.call,
-            (Span::Outage, _) => site.call.is_store(),
-        };
-        meant && (self.fault, self.span) == (fired.fault, fired.span)
-    }
-
     /// Whether it means this call by its key.
     pub(crate) fn is_at(&self, site: &Site) -> bool {
         self.call == site.call && self.nth == site.nth && self.key.as_deref() == Some(&*site.key)
     }
+}
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) fault: Fault,
+    pub(crate) span: Span,
+    /// Which of the plan's entries has it so.
+    pub(crate) entry: usize,
 }
 
 /// A plan that is being carried out.
@@ -144,9 +140,9 @@ impl Plan {
     }
 
     /// What goes wrong with a call, of whose operation there were `total` before on all keys.
-    pub(crate) fn fault(&mut self, site: &Site, total: u32, info: &CallInfo) -> Option<(Fault, Span)> {
+    pub(crate) fn fault(&mut self, site: &Site, total: u32, info: &CallInfo) -> Option<Chosen> {
         let mut found = None;
-        for (entry, lasting) in self.entries.iter().zip(&mut self.lasting) {
+        for (index, (entry, lasting)) in self.entries.iter().zip(&mut self.lasting).enumerate() {
             let of_operation = entry.call == site.call;
             let counted = match &entry.key {
                 Some(key) => **key == *site.key && entry.nth == site.nth,
@@ -159,16 +155,18 @@ impl Plan {
             let about_names = matches!(entry.fault, Fault::OwnExists | Fault::PhantomExists);
             let befalls = (info.creates || !about_names) && (of_operation || everywhere);
             if befalls && (here || *lasting) {
-                found = found.or(Some((entry.fault, entry.span)));
+                found = found.or(Some(Chosen { fault: entry.fault, span: entry.span, entry: index }));
             }
         }
         found
     }
 
     /// Has one fault more, which begins now.
-    pub(crate) fn begin(&mut self, entry: Entry) {
+    pub(crate) fn begin(&mut self, entry: Entry) -> Chosen {
+        let chosen = Chosen { fault: entry.fault, span: entry.span, entry: self.entries.len() };
         self.lasting.push(entry.span != Span::Once);
         self.entries.push(entry);
+        chosen
     }
 
     /// Number of faults that have begun or may yet.

@@ -86,6 +86,11 @@ impl Call {
         )
     }
 
+    /// Whether it is a future that can be dropped from outside.
+    pub(crate) fn is_region(self) -> bool {
+        matches!(self, Self::Attempt | Self::Process)
+    }
+
     pub(crate) fn is_store(self) -> bool {
         matches!(self, Self::Store(_))
     }

@@ -15,6 +15,10 @@ pub(crate) struct CallInfo {
     pub(crate) effects_before: u32,
     /// Whether what is read or listed is there.
     pub(crate) present: bool,
+    /// How many moments of calls there had been, its own submission included.
+    pub(crate) submitted: usize,
+    /// The innermost attempt or process within which it is made.
+    pub(crate) region: Option<u32>,
     /// The innermost process, which can crash, within which it is made.
     pub(crate) process: Option<u32>,
     /// Whether it is made within an attempt or a process, which ends what would last for ever and what panics.

@@ -138,16 +138,14 @@ impl StoreCall {
         T: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let answer = self.outcome(effect, tear).await;
-        self.answered(&answer);
+        self.answered(answer.as_ref().err());
         answer
     }
 
     /// Notes what the caller is told.
-    pub(super) fn answered<R>(&self, answer: &Result<R, StoreError>) {
-        let answered = match answer {
-            Ok(_) => EventKind::Succeeded,
-            Err(error) => EventKind::Failed(error.kind(), error.outcome()),
-        };
+    pub(super) fn answered(&self, failed: Option<&StoreError>) {
+        let answered =
+            failed.map_or(EventKind::Succeeded, |error| EventKind::Failed(error.kind(), error.outcome()));
         let overtaken = self.world.state().answer(self.id(), answered);
         overtaken.into_iter().for_each(Waker::wake);
     }

@@ -21,10 +21,14 @@ pub(super) fn list<'a, S: BlobStore + 'static>(
         let inner = Arc::clone(&store.inner);
         let asked = prefix.clone();
         let effect = async move { Ok(inner.list(&asked).collect::<Items>().await) };
-        match call.clone().run(effect.boxed(), nothing_to_tear).await {
+        let listed = call.outcome(effect.boxed(), nothing_to_tear).await;
+        let items = match listed {
             Ok(items) => go_wrong(&call, &prefix, items),
             Err(error) => vec![Err(error)],
-        }
+        };
+        // It has failed where it breaks off.
+        call.answered(items.iter().find_map(|item| item.as_ref().err()));
+        items
     };
     stream::once(items).map(stream::iter).flatten().boxed()
 }

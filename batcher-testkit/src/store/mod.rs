@@ -198,7 +198,7 @@ impl<S: BlobStore + 'static> BlobSource for FaultStore<S> {
         let effect = async move { inner.read(&read, asked).await };
         let reply = call.outcome(effect.boxed(), call::nothing_to_tear).await;
         let reply = reply::read(&call, &range, reply);
-        call.answered(&reply);
+        call.answered(reply.as_ref().err());
         reply
     }
 
@@ -208,7 +208,7 @@ impl<S: BlobStore + 'static> BlobSource for FaultStore<S> {
         let effect = async move { inner.size(&sized).await };
         let size = call.outcome(effect.boxed(), call::nothing_to_tear).await;
         let size = reply::size(&call, size);
-        call.answered(&size);
+        call.answered(size.as_ref().err());
         size
     }
 

@@ -1,10 +1,11 @@
 //! What has happened in a world.
 
 use std::fmt;
+use std::iter::successors;
 
 use batcher_core::{Outcome, StoreErrorKind};
 
-use crate::fault::{CallInfo, Fault, Site, Span};
+use crate::fault::{CallInfo, Chosen, Fault, Site, Span};
 
 /// A fault that has come about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct FiredFault {
     pub fault: Fault,
     /// Whether it was one that lasts.
     pub span: Span,
+    /// Which of the plan's entries it is.
+    pub(crate) entry: usize,
     /// From where on others come about behind it.
     pub(crate) behind: Behind,
 }
@@ -23,11 +26,27 @@ pub struct FiredFault {
 /// What is behind a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Behind {
+    /// The call that has gone wrong.
+    pub(crate) of: u32,
     /// The first call that had not been submitted when it came about or, for all but cancellations, the one after its own.
     pub(crate) call: u32,
-    /// How many moments there have been, at least, when a future is dropped behind it: a call whose caller goes away before anything else
-    /// happens is as good as one that has not gone wrong.
-    pub(crate) moments: usize,
+    /// How many moments there have been, at least, when a future within which the call was made is dropped behind it: a call whose caller goes
+    /// away before anything else happens is as good as one that has not gone wrong.
+    pub(crate) within: usize,
+    /// The same for any other future, which may be dropped as soon as the call was made.
+    pub(crate) beside: usize,
+}
+
+impl History {
+    /// Whether an attempt or a process is dropped behind a fault, where it is at this moment.
+    pub(crate) fn is_behind(&self, behind: Behind, region: u32, moments: usize) -> bool {
+        let region_of = |call: &u32| self.calls.get(*call as usize)?.info.region;
+        let within = successors(region_of(&behind.of), region_of).any(|around| around == region);
+        // Of two that are dropped at once beside each other, the one that began later counts as the second.
+        let cancelled = self.calls.get(behind.of as usize).is_some_and(|record| record.site.call.is_region());
+        let at_once = usize::from(cancelled && region < behind.of);
+        moments >= if within { behind.within } else { behind.beside + at_once }
+    }
 }
 
 /// A call as a world has counted it.
@@ -37,14 +56,14 @@ pub struct CallRecord {
     /// Which call.
     pub site: Site,
     pub(crate) info: CallInfo,
-    pub(crate) fault: Option<(Fault, Span)>,
+    pub(crate) fault: Option<Chosen>,
 }
 
 impl CallRecord {
     /// What was to go wrong with it.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
-        self.fault.map(|(fault, _)| fault)
+        self.fault.map(|chosen| chosen.fault)
     }
 }
 

@@ -15,7 +15,7 @@ use super::ledger::{Ledger, Wreck};
 use super::model::Model;
 use super::record::{Behind, CallRecord, EventKind, FiredFault, History};
 use crate::fault::{
-    Call, CallInfo, Depth, Entry, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span,
+    Call, CallInfo, Chosen, Depth, Entry, Fate, Fault, FaultKind, FaultPlan, PendingPoint, Plan, Site, Span,
 };
 use crate::judge::Violation;
 
@@ -58,13 +58,12 @@ impl Chooser {
         Self { plan: Plan::default(), chance: Some(chance) }
     }
 
-    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo) -> Option<(Fault, Span)> {
+    fn choose(&mut self, site: &Site, total: u32, info: &CallInfo) -> Option<Chosen> {
         let planned = self.plan.fault(site, total, info);
         let chance = self.chance.as_ref().filter(|chance| self.plan.len() < chance.most);
         let (None, Some(chance)) = (planned, chance) else { return planned };
         let (fault, span) = chance.choose(site, info)?;
-        self.plan.begin(Entry::at(site, span, fault));
-        Some((fault, span))
+        Some(self.plan.begin(Entry::at(site, span, fault)))
     }
 
     /// The faults that were planned or chosen, and not those that have come about. One changes what happens even where it has not come about, as
@@ -175,7 +174,7 @@ pub(crate) struct State {
     pub(crate) stores: Vec<(Arc<dyn BlobStore>, Ledger)>,
     pub(crate) doomed: Vec<(usize, String, u32, Wreck)>,
     /// Calls whose faults are to come about later, at a crash or a restart.
-    pub(crate) armed: Vec<(u32, Behind)>,
+    pub(crate) armed: Vec<Behind>,
     /// Whether a store holds something else than it should.
     pub(crate) damaged: bool,
     pub(crate) model: Model,
@@ -263,6 +262,7 @@ impl State {
     pub(crate) fn submit(&mut self, call: Call, key: &str, mut info: CallInfo) -> Submitted {
         for (region, id) in &self.polled {
             info.in_attempt = true;
+            info.region = Some(*id);
             if *region == Call::Process {
                 info.process = Some(*id);
             }
@@ -284,30 +284,32 @@ impl State {
             self.store_calls += 1;
         }
         let id = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        info.submitted = self.events.len() + 1;
         let key = Arc::clone(&site.key);
         self.calls.push(CallRecord { site, info, fault: chosen });
         self.event(id, EventKind::Invoked);
-        Submitted { id, store_call: self.store_calls, fault: chosen.map(|(fault, _)| fault), key }
+        Submitted { id, store_call: self.store_calls, fault: chosen.map(|chosen| chosen.fault), key }
     }
 
     /// Notes that the fault of a call has come about.
     pub(crate) fn fire(&mut self, id: u32) {
         let Some(record) = self.calls.get(id as usize) else { return };
-        if let Some((fault, span)) = record.fault {
-            let (site, behind) = (record.site.clone(), self.behind(id, fault));
-            self.fired.push(FiredFault { site, fault, span, behind });
+        if let Some(Chosen { fault, span, entry }) = record.fault {
+            let behind = self.behind(id, record);
+            self.fired.push(FiredFault { site: record.site.clone(), fault, span, entry, behind });
         }
     }
 
     /// What is behind the fault of a call, which comes about now.
-    fn behind(&self, id: u32, fault: Fault) -> Behind {
-        let submitted = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
-        let call = if matches!(fault, Fault::Cancel { .. }) { submitted } else { id + 1 };
-        // Codecs, executors and timers have gone wrong when their call is over, which is no moment.
-        let is_over = !self.calls.get(id as usize).is_some_and(|record| {
-            record.site.call.is_store() || matches!(record.site.call, Call::Attempt | Call::Process)
-        });
-        Behind { call, moments: self.events.len() + usize::from(!is_over) }
+    fn behind(&self, of: u32, record: &CallRecord) -> Behind {
+        let (call, moments) = (record.site.call, self.events.len());
+        if call.is_region() {
+            let submitted = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+            return Behind { of, call: submitted, within: moments + 1, beside: moments };
+        }
+        // Codecs and executors have gone wrong when their call is over, which is no moment.
+        let within = moments + usize::from(call.is_store());
+        Behind { of, call: of + 1, within, beside: record.info.submitted }
     }
 
     /// What is called from now on is called within this attempt or process.
@@ -419,8 +421,8 @@ impl State {
 
     /// Has what a call wrote be lost at the next crash or restart.
     pub(crate) fn doom(&mut self, store: usize, name: &str, call: u32, wreck: Wreck) {
-        if let Some((fault, _)) = self.calls.get(call as usize).and_then(|record| record.fault) {
-            self.armed.push((call, self.behind(call, fault)));
+        if let Some(record) = self.calls.get(call as usize) {
+            self.armed.push(self.behind(call, record));
         }
         self.doomed.push((store, name.to_owned(), call, wreck));
     }

@@ -1,6 +1,6 @@
 //! Uploads in parts, as a whole.
 
-use batcher_core::{Payload, PutMode, StoreErrorKind};
+use batcher_core::{Outcome, Payload, PutMode, StoreErrorKind};
 use bytes::Bytes;
 
 use super::create::ROUNDS;
@@ -156,6 +156,7 @@ pub(super) async fn one_completion_wins(trial: &Trial<'_>) -> Checked {
     // The last part, as which one alone counts, may be of any length.
     let content = |contender: u8| vec![contender; ALONE];
     for mode in modes(trial)? {
+        let mut rounds_won = 0;
         for round in 0..ROUNDS {
             let name = trial.name(format_args!("{mode:?}/{round}"));
             let mut uploads = Vec::new();
@@ -166,14 +167,14 @@ pub(super) async fn one_completion_wins(trial: &Trial<'_>) -> Checked {
             }
             let completions = uploads.iter_mut().map(|upload| upload.complete());
             let completed = trial.at_once(completions.collect()).await;
-            let mut winners = Vec::new();
+            let (mut winners, mut losers) = (Vec::new(), Vec::new());
             for (contender, completed) in (0..contenders).zip(completed) {
+                let taken = |kind| mode == PutMode::Create && kind == StoreErrorKind::AlreadyExists;
                 match completed {
                     Ok(()) => winners.push(contender),
-                    Err(error)
-                        if mode == PutMode::Create
-                            && (error.kind() == StoreErrorKind::AlreadyExists
-                                || error.kind().is_retryable()) => {}
+                    Err(error) if taken(error.kind()) || error.kind().is_retryable() => {
+                        losers.extend((error.outcome() == Outcome::NotApplied).then_some(contender));
+                    }
                     completed => {
                         worked(&format!("completion of {name:?}, {mode:?}, beside others"), completed)?;
                     }
@@ -183,12 +184,18 @@ pub(super) async fn one_completion_wins(trial: &Trial<'_>) -> Checked {
                 mode == PutMode::Replace || winners.len() <= 1,
                 "completion of {name:?} by {contenders} at once, to be created: expected one to succeed, got success for {winners:?}"
             );
-            if !winners.is_empty() {
+            rounds_won += usize::from(!winners.is_empty());
+            // Where nobody was told, it may be there all the same.
+            if !winners.is_empty() || trial.store.size(&name).await.is_ok() {
                 let stored = trial.whole(&name).await?;
-                let owner = winners.iter().find(|winner| *stored == *content(**winner));
+                let owner = (0..contenders).find(|contender| *stored == *content(*contender));
+                let created = mode == PutMode::Create && !winners.is_empty();
                 ensure!(
-                    owner.is_some(),
-                    "{name:?}: expected the content of one of {winners:?}, got {}",
+                    owner.is_some_and(
+                        |owner| !losers.contains(&owner) && (!created || winners.contains(&owner))
+                    ),
+                    "{name:?}: expected the content of one who completed it, got {} of {owner:?}, while {winners:?} were told so, and \
+                     {losers:?} that theirs was not applied",
                     show(&stored)
                 );
             }
@@ -198,6 +205,7 @@ pub(super) async fn one_completion_wins(trial: &Trial<'_>) -> Checked {
                 }
             }
         }
+        trial.note(format!("{mode:?}: {rounds_won} of {ROUNDS} races had a winner"));
     }
     Ok(())
 }

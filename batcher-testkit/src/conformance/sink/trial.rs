@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Display;
 use std::panic::resume_unwind;
-use std::sync::{Barrier, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
 
 use batcher_core::{
@@ -175,16 +175,19 @@ impl<'a> Trial<'a> {
         if !self.options.threads {
             return join_all(futures).await;
         }
-        let begin = &Barrier::new(futures.len());
+        // Also where a thread cannot be had, the others come to an end.
+        let gate = &RwLock::new(());
         // A panic is the store's, and reported as one on this thread would be.
         thread::scope(|scope| {
+            let closed = gate.write();
             let run = |future| {
                 scope.spawn(move || {
-                    begin.wait();
+                    drop(gate.read());
                     block_on(future)
                 })
             };
             let threads: Vec<_> = futures.into_iter().map(run).collect();
+            drop(closed);
             threads
                 .into_iter()
                 .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
