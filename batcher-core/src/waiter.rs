@@ -18,6 +18,11 @@ impl Waiter {
         self.0.register(context.waker());
     }
 
+    /// Nobody waits any longer: what belongs to the task must not be held by whoever would have woken it.
+    pub(crate) fn forget(&self) {
+        drop(self.0.take());
+    }
+
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.0.take() {
             wake(waker);
@@ -25,7 +30,7 @@ impl Waiter {
     }
 }
 
-/// What somebody waits for, or that it does not come.
+/// What a job answers, or that it answers nothing.
 #[derive(Debug)]
 pub(crate) struct Answer<T>(Option<oneshot::Sender<T>>);
 
@@ -36,20 +41,10 @@ impl<T> Answer<T> {
     }
 
     /// Nothing comes of it where nobody waits any longer.
-    pub(crate) fn give(self, answer: T) {
-        drop(self.offer(answer));
-    }
-
-    /// Gives the answer back where nobody waits any longer.
-    pub(crate) fn offer(mut self, answer: T) -> Option<T> {
-        let sender = self.0.take()?;
-        // It has been put where whoever waits finds it before these are woken.
-        catch_unwind(AssertUnwindSafe(|| sender.send(answer))).unwrap_or(Ok(())).err()
-    }
-
-    /// Whether nobody waits any longer.
-    pub(crate) fn is_unwanted(&self) -> bool {
-        self.0.as_ref().is_none_or(oneshot::Sender::is_canceled)
+    pub(crate) fn give(mut self, answer: T) {
+        if let Some(sender) = self.0.take() {
+            let _ = catch_unwind(AssertUnwindSafe(|| sender.send(answer)));
+        }
     }
 }
 

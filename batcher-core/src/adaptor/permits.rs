@@ -1,19 +1,18 @@
 //! A fair counting semaphore whose permits cannot be lost.
 
 use std::collections::VecDeque;
-use std::mem;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
-use futures_channel::oneshot;
-
-use crate::waiter::Answer;
+use crate::waiter::Waiter;
 
 /// Hands out a fixed number of permits in the order in which they were asked for.
 ///
-/// A permit on its way to a waiter travels as a value through a channel: wherever a future is dropped, the permit
-/// is dropped with it and goes to the next one in the queue. The semaphores of async crates let newcomers
-/// overtake, which starves large uploads behind many small ones.
+/// A permit on its way to somebody lies at their place in the queue: wherever a future is dropped, what lies at its place
+/// goes to the next one. The semaphores of async crates let newcomers overtake, which starves large uploads behind many
+/// small ones.
 #[derive(Clone, Debug)]
 pub(super) struct Permits {
     shared: Arc<Mutex<Queue>>,
@@ -22,8 +21,8 @@ pub(super) struct Permits {
 #[derive(Debug)]
 struct Queue {
     free: usize,
-    waiters: VecDeque<Answer<Permit>>,
-    /// How long the queue may grow before waiters that have gone away are swept out.
+    places: VecDeque<Arc<Place>>,
+    /// How long the queue may grow before places that have been left are swept out.
     sweep_at: usize,
 }
 
@@ -32,47 +31,108 @@ const FIRST_SWEEP: usize = 64;
 /// The right to run one operation; given back on drop.
 #[derive(Debug)]
 pub(super) struct Permit {
-    permits: Option<Permits>,
+    permits: Permits,
+}
+
+/// A place in the queue.
+#[derive(Debug)]
+struct Place {
+    state: Mutex<State>,
+    waiter: Waiter,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    /// A permit lies here.
+    Granted,
+    Left,
+}
+
+impl Place {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::Waiting), waiter: Waiter::default() })
+    }
+
+    /// Goes from one state to another; whether it was in the first.
+    fn change(&self, from: State, to: State) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = *state == from;
+        if changes {
+            *state = to;
+        }
+        changes
+    }
+
+    fn is_left(&self) -> bool {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) == State::Left
+    }
+}
+
+/// Whoever waits at a place.
+#[derive(Debug)]
+struct Waiting {
+    place: Arc<Place>,
+    permits: Permits,
+}
+
+impl Future for Waiting {
+    type Output = Permit;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit> {
+        self.place.waiter.register(context);
+        if self.place.change(State::Granted, State::Left) {
+            Poll::Ready(Permit { permits: self.permits.clone() })
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.place.waiter.forget();
+        if !self.place.change(State::Waiting, State::Left) && self.place.change(State::Granted, State::Left) {
+            self.permits.release();
+        }
+    }
 }
 
 impl Permits {
     pub(super) fn new(count: NonZeroUsize) -> Self {
-        let queue = Queue { free: count.get(), waiters: VecDeque::new(), sweep_at: FIRST_SWEEP };
+        let queue = Queue { free: count.get(), places: VecDeque::new(), sweep_at: FIRST_SWEEP };
         Self { shared: Arc::new(Mutex::new(queue)) }
     }
 
     /// Waits for a permit. Its place in the queue is taken when the future is first polled.
     pub(super) async fn acquire(&self) -> Permit {
-        loop {
-            let place = {
-                let mut queue = self.lock();
-                if queue.free > 0 {
-                    // Permits are free only while nobody waits: releasing prefers waiters.
-                    queue.free -= 1;
-                    return Permit { permits: Some(self.clone()) };
-                }
-                queue.enter()
-            };
-            // The sending side is only ever dropped together with the queue, which `self` keeps alive.
-            if let Ok(permit) = place.await {
-                return permit;
+        let place = {
+            let mut queue = self.lock();
+            if queue.free > 0 {
+                // Permits are free only while nobody waits: releasing prefers those who do.
+                queue.free -= 1;
+                return Permit { permits: self.clone() };
             }
-        }
+            queue.enter()
+        };
+        Waiting { place, permits: self.clone() }.await
     }
 
-    fn release(self) {
+    fn release(&self) {
         loop {
             let next = {
                 let mut queue = self.lock();
-                let Some(next) = queue.waiters.pop_front() else {
+                let Some(next) = queue.places.pop_front() else {
                     queue.free += 1;
                     return;
                 };
                 next
             };
-            // Outside the lock: waking runs foreign code.
-            let Some(mut unwanted) = next.offer(Permit { permits: Some(self.clone()) }) else { return };
-            unwanted.permits = None;
+            if next.change(State::Waiting, State::Granted) {
+                // Outside the lock: waking runs foreign code.
+                next.waiter.wake();
+                return;
+            }
         }
     }
 
@@ -82,21 +142,19 @@ impl Permits {
 }
 
 impl Queue {
-    fn enter(&mut self) -> oneshot::Receiver<Permit> {
-        if self.waiters.len() >= self.sweep_at {
-            self.waiters.retain(|waiter| !waiter.is_unwanted());
-            self.sweep_at = (self.waiters.len() * 2).max(FIRST_SWEEP);
+    fn enter(&mut self) -> Arc<Place> {
+        if self.places.len() >= self.sweep_at {
+            self.places.retain(|place| !place.is_left());
+            self.sweep_at = (self.places.len() * 2).max(FIRST_SWEEP);
         }
-        let (waiter, place) = Answer::channel();
-        self.waiters.push_back(waiter);
+        let place = Place::new();
+        self.places.push_back(Arc::clone(&place));
         place
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(permits) = mem::take(&mut self.permits) {
-            permits.release();
-        }
+        self.permits.release();
     }
 }

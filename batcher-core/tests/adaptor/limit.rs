@@ -1,10 +1,13 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
-use batcher_core::{BlobSink, BlobSource, Limit, PutMode, ReadRange, StoreError, Timer};
+use batcher_core::{BlobSink, BlobSource, Limit, Operation, PutMode, ReadRange, StoreError, Timer};
+use batcher_testkit::MemoryStore;
 use futures_util::future::{join, join_all};
 use futures_util::stream::StreamExt;
 
@@ -204,4 +207,59 @@ fn a_permit_on_its_way_to_a_dropped_waiter_goes_to_the_next() {
         drop(waiter);
     }
     assert!(matches!(last.as_mut().poll(&mut context), Poll::Ready(Ok(5))));
+}
+
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_waiter_that_has_gone_away_holds_nothing_of_its_task() {
+    let time = VirtualTime::default();
+    let limited = limited(&Script::new(&time, [Reply::Hang]), 1);
+    let mut holder = limited.size("holder");
+    assert!(holder.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let task = Arc::new(Task);
+    let mut waiter = limited.size("waiter");
+    assert!(waiter.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&task)))).is_pending());
+    assert_eq!(Arc::strong_count(&task), 2);
+    drop(waiter);
+    assert_eq!(Arc::strong_count(&task), 1);
+}
+
+/// Permits are handed on while whoever waits for them goes away on another thread.
+#[test]
+fn threads_that_give_up_at_any_moment_lose_no_permit() {
+    let limited = Limit::new(MemoryStore::new(), NonZeroUsize::new(2).unwrap());
+    limited.inner().insert("object", "bytes");
+    thread::scope(|scope| {
+        for seed in 0..4_u32 {
+            let limited = &limited;
+            scope.spawn(move || {
+                let mut context = Context::from_waker(Waker::noop());
+                for round in 0..20_000 {
+                    let mut size = limited.size("object");
+                    let polls = (round ^ (round >> 3) ^ seed) % 6;
+                    let _ = (0..polls).any(|_| size.as_mut().poll(&mut context).is_ready());
+                }
+            });
+        }
+    });
+    let mut context = Context::from_waker(Waker::noop());
+    let mut all: Vec<_> = (0..2).map(|_| limited.size("object")).collect();
+    for _ in 0..100 {
+        all.retain_mut(|size| size.as_mut().poll(&mut context).is_pending());
+    }
+    assert!(all.is_empty(), "both permits are there");
+    // And no more of them than there were: of three reads, two get to the store.
+    let before = limited.inner().requests(Operation::Read);
+    let mut three: Vec<_> = (0..3).map(|_| limited.read("object", ReadRange::Suffix(1))).collect();
+    for read in &mut three {
+        assert!(read.as_mut().poll(&mut context).is_pending());
+    }
+    assert!((0..100).all(|_| three[2].as_mut().poll(&mut context).is_pending()));
+    let begun = (0..100).filter(|_| three[0].as_mut().poll(&mut context).is_ready()).take(1).count();
+    assert_eq!((begun, limited.inner().requests(Operation::Read) - before), (1, 2));
 }
