@@ -60,6 +60,7 @@ fn a_source_alone_is_read_and_never_written() {
         assert_eq!((error.kind(), error.outcome()), (StoreErrorKind::Unsupported, Outcome::NotApplied));
     }
     assert_eq!(store.capabilities(), SinkCapabilities::default());
+    assert!(ReadOnly(MemoryStore::new()).reads_suffixes());
 }
 
 #[test]
