@@ -100,9 +100,11 @@ fn what_has_gone_wrong_is_combined_with_the_end_of_a_caller_who_knows() {
 #[test]
 fn what_is_late_is_combined_with_the_end_of_a_caller_who_waits_for_it() {
     let run = |world: World| async move {
+        let store = world.store(MemoryStore::new());
         let done = Arc::new((AtomicBool::new(false), AtomicWaker::new()));
         let job = Arc::clone(&done);
         let waits = async {
+            put(&store, "a").await;
             world.executor(Inline).execute(Box::new(move || {
                 job.0.store(true, Ordering::SeqCst);
                 job.1.wake();
@@ -122,49 +124,112 @@ fn what_is_late_is_combined_with_the_end_of_a_caller_who_waits_for_it() {
     let kinds = [FaultKind::JobLate, FaultKind::Cancel];
     let report = Exploration::new(run).faults(kinds).depth(2).run();
     report.assert_clean();
-    assert_eq!([1, 2].map(|faults| report.cases_of(faults)), [1, 1]);
+    // Before it is late there is nothing to wait for.
+    assert_eq!(report.cases_of(2), 1);
 }
 
-/// Two callers at once: the one may go wrong and the other end, at any moment of either, and each pair is run once.
+/// What came about in a run.
+type Fired = HashSet<(String, Fault)>;
+
+/// Everything that is run with up to two faults; nothing is run twice.
+fn runs<F: Future<Output = ()>>(scenario: impl Fn(World) -> F + Sync, kinds: &[FaultKind]) -> Vec<Fired> {
+    let runs: Mutex<Vec<Fired>> = Mutex::default();
+    let run = |world: World| {
+        let (runs, scenario) = (&runs, &scenario);
+        async move {
+            scenario(world.clone()).await;
+            let fired =
+                world.fired().into_iter().map(|fired| (fired.site.to_string(), fired.fault)).collect();
+            runs.lock().unwrap().push(fired);
+            Ok::<(), String>(())
+        }
+    };
+    Exploration::new(run).faults(kinds.iter().copied()).late_window(1).depth(2).run().assert_clean();
+    let runs = runs.into_inner().unwrap();
+    for (index, run) in runs.iter().enumerate() {
+        assert!(!runs[..index].contains(run), "{run:?} twice");
+    }
+    runs
+}
+
+/// Two callers at once: the one may go wrong and the other end, at any moment of either.
 #[test]
 fn what_goes_wrong_is_combined_with_the_end_of_another_caller() {
     for kinds in [&[FaultKind::Cancel][..], &[FaultKind::SlowAnswer, FaultKind::AckLost, FaultKind::Cancel]] {
-        let runs = Mutex::new(Vec::new());
-        let run = |world: World| {
-            let runs = &runs;
-            async move {
-                let store = world.store(MemoryStore::new());
-                let one = world.attempt("one", put(&store, "a"));
-                let other = world.attempt("other", put(&store, "b"));
-                let _ = join(one, other).await;
-                let fired = world.fired().into_iter().map(|fired| (fired.site.to_string(), fired.fault));
-                runs.lock().unwrap().push(fired.collect::<HashSet<_>>());
-                Ok::<(), String>(())
-            }
+        let scenario = |world: World| async move {
+            let store = world.store(MemoryStore::new());
+            let puts = async {
+                put(&store, "a").await;
+                yields().await;
+                put(&store, "c").await;
+            };
+            let other = world.attempt("other", put(&store, "b"));
+            let _ = join(world.attempt("one", puts), other).await;
         };
-        Exploration::new(run).faults(kinds.iter().copied()).late_window(1).depth(2).run().assert_clean();
-        let runs = runs.into_inner().unwrap();
-        let mut different = Vec::new();
-        for run in &runs {
-            assert!(!different.contains(run), "{run:?} twice");
-            different.push(run.clone());
-        }
+        let runs = runs(scenario, kinds);
         // Whatever befalls the one or ends it befalls it beside all that ends the other.
         let singles: Vec<_> = runs.iter().filter(|run| run.len() == 1).flatten().cloned().collect();
         let of = |names: &'static [&str]| singles.iter().filter(|(site, _)| names.contains(&site.as_str()));
         let mut pairs = 0;
         for (befalls, ends) in [
-            (&["attempt:one#0", "put:a#0"][..], &["attempt:other#0"][..]),
+            (&["attempt:one#0", "put:a#0", "put:c#0"][..], &["attempt:other#0"][..]),
             (&["attempt:other#0", "put:b#0"], &["attempt:one#0"]),
         ] {
             for (first, second) in of(befalls).flat_map(|first| of(ends).map(move |second| (first, second))) {
                 let pair = HashSet::from([first.clone(), second.clone()]);
-                assert!(different.contains(&pair), "{pair:?} never");
+                assert!(runs.contains(&pair), "{pair:?} never");
                 pairs += 1;
             }
         }
         assert!(pairs > 50, "{pairs}");
     }
+}
+
+/// The one calls something while the other waits for what is no call.
+#[test]
+fn no_pair_is_run_twice() {
+    let scenario = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let calls = async |first, second| {
+            put(&store, first).await;
+            yields().await;
+            put(&store, second).await;
+        };
+        let (one, other) = (calls("a", "b"), calls("c", "d"));
+        let _ = join(world.attempt("one", one), world.attempt("other", other)).await;
+    };
+    let runs = runs(scenario, &[FaultKind::SlowAnswer, FaultKind::AckLost, FaultKind::Cancel]);
+    assert!(runs.len() > 100);
+}
+
+#[test]
+fn what_ends_within_is_combined_with_a_later_end_of_what_it_is_in() {
+    let scenario = |world: World| async move {
+        let store = world.store(MemoryStore::new());
+        let process = async {
+            let _ = world.attempt("in", put(&store, "a")).await;
+            yields().await;
+            put(&store, "b").await;
+        };
+        let _ = world.process("node", process).await;
+    };
+    let ends = |run: &Fired, name: &str| {
+        let of = run.iter().find(|(site, _)| site == name);
+        of.map(|(_, fault)| if let Fault::Cancel { pending, .. } = fault { *pending } else { u32::MAX })
+    };
+    let mut pairs = 0;
+    for run in runs(scenario, &[FaultKind::SlowAnswer, FaultKind::Cancel]) {
+        let (inner, outer) = (ends(&run, "attempt:in#0"), ends(&run, "process:node#0"));
+        if let (Some(inner), Some(outer)) = (inner, outer) {
+            // At the same moment it is the outer one's end alone.
+            assert!(outer > inner, "{run:?}");
+            pairs += 1;
+        }
+        // Nobody is left to get a slow answer who goes away before.
+        assert!(inner.is_none() || ends(&run, "put:a#0").is_none(), "{run:?}");
+        assert!(outer.is_none_or(|outer| outer > 3) || ends(&run, "put:a#0").is_none(), "{run:?}");
+    }
+    assert!(pairs > 10, "{pairs}");
 }
 
 /// A list that has gone wrong, and the end of whoever got it.

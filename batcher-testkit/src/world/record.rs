@@ -41,7 +41,12 @@ impl History {
     /// Whether an attempt or a process is dropped behind a fault, where it is at this moment.
     pub(crate) fn is_behind(&self, behind: Behind, region: u32, moments: usize) -> bool {
         let region_of = |call: &u32| self.calls.get(*call as usize)?.info.region;
-        let within = successors(region_of(&behind.of), region_of).any(|around| around == region);
+        let is_within = |call, region| successors(region_of(&call), region_of).any(|around| around == region);
+        if is_within(region, behind.of) {
+            // It has gone with what it was in.
+            return false;
+        }
+        let within = is_within(behind.of, region);
         // Of two that are dropped at once beside each other, the one that began later counts as the second.
         let cancelled = self.calls.get(behind.of as usize).is_some_and(|record| record.site.call.is_region());
         let at_once = usize::from(cancelled && region < behind.of);
