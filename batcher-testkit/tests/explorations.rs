@@ -16,7 +16,7 @@ use batcher_core::{
     StoreErrorKind, Timer,
 };
 use batcher_testkit::{
-    Call, Exploration, Fault, FaultCount, FaultKind, FaultPlan, Judge, MemoryStore, Progress, Report, World,
+    Exploration, Fault, FaultCount, FaultKind, FaultPlan, Judge, MemoryStore, Progress, Report, World,
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -67,82 +67,6 @@ fn all_combinations_are_run_and_counted() {
         // Half of all places: 1 + 4 + 12.
         assert_eq!(LOST.map(|kind| count(&report, kind)), [(17, 17); 2]);
     }
-}
-
-/// A line that means nothing any longer would be clean for ever.
-#[test]
-fn a_replayed_line_is_clean_only_where_all_of_it_comes_about() {
-    let exploration = scenario(stubborn);
-    let unfired = |line: &str| {
-        let case = exploration.replay(line).unwrap();
-        assert!(case.violations.is_empty());
-        assert_eq!(case.is_clean(), catch_unwind(AssertUnwindSafe(|| case.assert_clean())).is_ok());
-        assert_eq!(case.is_clean(), case.never_fired().is_empty());
-        case.never_fired().to_string()
-    };
-    for line in ["", "put:state#0=ack-lost", "put#1=ack-lost put#0=request-lost"] {
-        assert_eq!(unfired(line), "", "{line}");
-    }
-    for line in ["put:other#0=ack-lost", "put:state#1=ack-lost", "read#0=short:1", "put:state#0=stale:1"] {
-        assert_eq!(unfired(line), line);
-    }
-    for line in ["put:other#0=ack-lost", "put:state#0=request-lost"] {
-        assert_eq!(unfired(&format!("put:state#0=ack-lost {line}")), line);
-    }
-    // Of two that are alike, one may come about.
-    for (line, never) in [
-        ("put#0=ack-lost put#99=ack-lost", "put#99=ack-lost"),
-        ("put:state#0=ack-lost put#99=ack-lost", "put#99=ack-lost"),
-        ("put:state#0=ack-lost put:state#0=ack-lost", "put:state#0=ack-lost"),
-    ] {
-        assert_eq!(unfired(line), never);
-    }
-    let healed = scenario(|world| async move {
-        let store = world.store(MemoryStore::new());
-        for name in ["a", "b"] {
-            let _ = store.put(name, Bytes::from_static(b"1").into(), PutMode::Replace).await;
-        }
-        Ok(())
-    });
-    let lasts =
-        ["put:a#0..=ack-lost", "put:a#0..all=request-lost", "put#1..=ack-lost", "put:b#0..=reject:denied"];
-    for line in lasts {
-        assert_eq!(healed.replay(line).unwrap().never_fired().len(), 0, "{line}");
-    }
-    assert_eq!(healed.replay("put:b#1..=ack-lost").unwrap().never_fired().len(), 1);
-    assert_eq!(healed.replay("put:a#0..=ack-lost put:gone#0..=ack-lost").unwrap().never_fired().len(), 1);
-    let careless = scenario(careless).replay("put:b#0=ack-lost").unwrap();
-    assert!(careless.never_fired().is_empty() && !careless.is_clean());
-    assert!(catch_unwind(AssertUnwindSafe(|| careless.assert_clean())).is_err());
-}
-
-/// What never fires in one call may fire in another.
-#[test]
-fn faults_are_counted_by_call() {
-    let run = scenario(|world| async move {
-        let store = world.store(MemoryStore::new());
-        let put = || store.put("a", Bytes::from_static(b"1").into(), PutMode::Replace);
-        let _ = put().await;
-        let mut upload = store.start_multipart("b", PutMode::Replace).await?;
-        let _ = upload.put_part(Bytes::from_static(b"1").into()).await;
-        let _ = upload.complete().await;
-        let _ = upload.abort().await;
-        store.delete("b").await.ok();
-        world.restart().await;
-        Ok(())
-    });
-    let report = run.faults([FaultKind::Vanishes, FaultKind::AckLost]).run();
-    let counts: Vec<_> = report
-        .counts_by_call()
-        .iter()
-        .filter(|(_, kind, _)| *kind == FaultKind::Vanishes)
-        .map(|(call, _, count)| (*call, count.planned, count.fired))
-        .collect();
-    let complete = Call::Store(Operation::CompleteMultipart);
-    assert_eq!(counts, [(Call::Store(Operation::Put), 1, 1), (complete, 1, 0)]);
-    assert_eq!(count(&report, FaultKind::Vanishes), (2, 1));
-    assert_eq!(report.counts_by_call().len(), 8);
-    assert!(report.to_string().contains("Vanishes in Store(CompleteMultipart)"), "{report}");
 }
 
 #[test]
