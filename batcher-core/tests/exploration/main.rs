@@ -381,7 +381,9 @@ fn a_million_seeds_of_up_to_six_faults() {
             println!("{engine:?}, seeds {seeds:?}, up to {faults} faults");
             let most = usize::try_from(faults).unwrap();
             let report = explore(&engine).without(out_of_reach(&engine)).lasting(true).sample(seeds, most);
-            clean(&report, start);
+            println!("{report}  in {:?}", start.elapsed());
+            // What is chosen in one operation a few times only may by chance come about in none of them.
+            report.assert_clean();
             deep += (3..=most).map(|faults| report.cases_that_fired(faults)).sum::<u64>();
         }
     }
