@@ -91,10 +91,11 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.place.waiter.forget();
         if !self.place.change(State::Waiting, State::Left) && self.place.change(State::Granted, State::Left) {
             self.permits.release();
         }
+        // Last: what a waker does when it goes is foreign code, too.
+        self.place.waiter.forget();
     }
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::future::join;
 
-use crate::engine::{Adaptor, Store, spoilt};
+use crate::engine::{Adaptor, MAX_PUT_LEN, Store, spoilt};
 
 /// After how many tries the faults are to have ceased, and after how many more it must have worked.
 const HEALED_AFTER: u32 = 2;
@@ -190,7 +190,7 @@ pub(crate) async fn a_flush_says_what_it_knows(
 ) -> Result<(), String> {
     let builder = MemoryStore::builder();
     let inner = match kind {
-        Kind::InPartsThatReplace => builder.without_multipart_create().with_max_put_len(10),
+        Kind::InPartsThatReplace => builder.without_multipart_create().with_max_put_len(MAX_PUT_LEN),
         _ => builder,
     };
     let inner = world.store(inner.build());
